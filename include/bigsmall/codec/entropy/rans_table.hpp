@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSL-1.0
+// The model of one rANS stream: frequencies out of 4096, their stored form, and the decoder's slot table.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include <bigsmall/codec/entropy/bitstream.hpp>
+#include <bigsmall/codec/statistics.hpp>
+#include <bigsmall/core/status.hpp>
+#include <bigsmall/core/varint.hpp>
+
+namespace bigsmall::entropy {
+
+struct rans_table {
+    static constexpr std::size_t total = 4096;
+    /// lowest, highest, Rice parameter, then at most 256 codes of at most 16 bits on average, and a wide store's slack.
+    static constexpr std::size_t max_stored_bytes = 3 + 2 * 256 + total / 8 + 8;
+
+    struct coding {
+        std::uint32_t frequency = 0; ///< 1..4095 when the symbol occurs
+        std::uint32_t cumulative = 0;
+        std::uint64_t reciprocal = 0;
+
+        // x / frequency without a division. With m = floor(2^43 / f) + 1, x * m / 2^43 exceeds x / f by less than
+        // x / 2^43 <= f * 2^20 / 2^43 < 1: the quotient is right or one too large, and the remainder's sign tells.
+        // x * m stays below f * 2^20 * (2^43 / f + 1) < 2^64.
+        std::uint32_t divide(std::uint32_t x) const noexcept {
+            const auto quotient = static_cast<std::uint32_t>(x * reciprocal >> 43);
+            return quotient - (std::uint64_t{quotient} * frequency > x ? 1 : 0);
+        }
+    };
+
+    std::array<coding, 256> codings{};
+    std::uint8_t lowest = 0;
+    std::uint8_t highest = 0;
+
+    /// Needs at least two distinct symbols.
+    static rans_table from(const stream_statistics& s) noexcept {
+        rans_table table;
+        table.lowest = s.lowest;
+        table.highest = s.highest;
+        std::uint32_t sum = 0;
+        for (std::size_t v = 0; v < 256; ++v) {
+            if (s.counts[v] == 0) continue;
+            const std::uint64_t share = (std::uint64_t{s.counts[v]} * total + s.size_bytes / 2) / s.size_bytes;
+            table.codings[v].frequency = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share, 1, total - 1));
+            sum += table.codings[v].frequency;
+        }
+        table.balance(sum);
+        std::uint32_t cumulative = 0;
+        for (coding& c : table.codings) {
+            c.cumulative = cumulative;
+            cumulative += c.frequency;
+            if (c.frequency != 0) c.reciprocal = (std::uint64_t{1} << 43) / c.frequency + 1;
+        }
+        return table;
+    }
+
+    /// Writes the frequencies and returns their stored size.
+    std::size_t store(bytes_span out) const noexcept {
+        unsigned best_k = 0;
+        std::size_t best_bits = static_cast<std::size_t>(-1);
+        for (unsigned k = 0; k < 12; ++k) {
+            std::size_t bits = 0;
+            for (std::size_t v = lowest; v <= highest; ++v) bits += (codings[v].frequency >> k) + 1 + k;
+            if (bits < best_bits) best_bits = bits, best_k = k;
+        }
+        out[0] = lowest;
+        out[1] = highest;
+        out[2] = static_cast<std::uint8_t>(best_k);
+        bit_writer writer(out.data() + 3);
+        for (std::size_t v = lowest; v <= highest; ++v) writer.put_rice(codings[v].frequency, best_k);
+        return 3 + writer.finish();
+    }
+
+    /// Reads the frequencies and fills slots: frequency << 20 | (slot - cumulative) << 8 | symbol.
+    static status load_slots(byte_cursor& cursor, std::array<std::uint32_t, total>& slots) noexcept {
+        const std::size_t lowest = cursor.read<std::uint8_t>();
+        const std::size_t highest = cursor.read<std::uint8_t>();
+        const unsigned k = cursor.read<std::uint8_t>();
+        if (!cursor.ok()) return status::truncated;
+        if (lowest >= highest || k > 11) return status::corrupt;
+        bit_reader reader(cursor);
+        std::size_t filled = 0;
+        for (std::size_t v = lowest; v <= highest; ++v) {
+            const auto frequency = reader.get_rice(k, total);
+            if (!frequency) return reader.exhausted() ? status::truncated : status::corrupt;
+            if (*frequency >= total || *frequency > total - filled) return status::corrupt;
+            for (std::uint32_t i = 0; i < *frequency; ++i)
+                slots[filled++] = *frequency << 20 | i << 8 | static_cast<std::uint32_t>(v);
+        }
+        return filled == total ? status::ok : status::corrupt;
+    }
+
+private:
+    /// Rounding leaves the sum a little off: give to or take from the most frequent symbol, whose relative error
+    /// is the smallest; only symbols that can afford it give.
+    void balance(std::uint32_t sum) noexcept {
+        while (sum != total) {
+            coding& largest = *std::max_element(codings.begin(), codings.end(), [](const coding& a, const coding& b) {
+                return a.frequency < b.frequency;
+            });
+            if (sum < total) {
+                const auto room = static_cast<std::uint32_t>(total - 1) - largest.frequency;
+                const std::uint32_t gift = std::min(static_cast<std::uint32_t>(total) - sum, room);
+                largest.frequency += gift;
+                sum += gift;
+            } else {
+                // A quarter at a time, so that no symbol pays for all.
+                const std::uint32_t tax = std::min(sum - static_cast<std::uint32_t>(total), largest.frequency / 4 + 1);
+                largest.frequency -= tax;
+                sum -= tax;
+            }
+        }
+    }
+};
+
+} // namespace bigsmall::entropy

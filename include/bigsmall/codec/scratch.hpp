@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+// The memory a codec works in and the kernels it works with: one per worker, reused for every block.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+#include <bigsmall/core/bytes.hpp>
+#include <bigsmall/kernel/select.hpp>
+
+namespace bigsmall {
+
+class scratch {
+public:
+    /// With the widest kernels of this processor, or with a table chosen by the caller (tests do).
+    explicit scratch(const kernel::table& kernels = kernel::best()) noexcept : kernels_(&kernels) {}
+
+    const kernel::table& kernels() const noexcept { return *kernels_; }
+
+    /// What a piece of memory is for; each purpose keeps its own buffer.
+    enum class purpose : std::size_t { planes, coded, trial, block, count_ };
+
+    /// `size_bytes` of memory with unspecified contents, valid until the next call for the same purpose.
+    /// Throws std::bad_alloc.
+    bytes_span memory(purpose what, std::size_t size_bytes) {
+        byte_buffer& buffer = buffers_[static_cast<std::size_t>(what)];
+        if (buffer.size() < size_bytes) buffer.resize(size_bytes);
+        return bytes_span(buffer).first(size_bytes);
+    }
+
+private:
+    const kernel::table* kernels_;
+    std::array<byte_buffer, static_cast<std::size_t>(purpose::count_)> buffers_;
+};
+
+} // namespace bigsmall

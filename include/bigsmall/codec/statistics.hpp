@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a stream looks like: the numbers from which policies estimate their size without encoding. Integers only,
+// because a choice that hangs on a library's rounding of log2 would make files differ between machines.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include <bigsmall/core/bytes.hpp>
+#include <bigsmall/kernel/table.hpp>
+
+namespace bigsmall {
+
+/// Byte histogram of one stream. `lowest` and `highest` are the extreme byte values that occur (0, 0 if empty).
+struct stream_statistics {
+    std::size_t size_bytes = 0;
+    std::array<std::uint32_t, 256> counts{};
+    std::size_t distinct = 0;
+    std::uint8_t lowest = 0;
+    std::uint8_t highest = 0;
+};
+
+inline stream_statistics statistics_of(bytes_view stream, const kernel::table& kernels) noexcept {
+    stream_statistics s;
+    s.size_bytes = stream.size();
+    kernels.histogram(stream.data(), stream.size(), s.counts.data());
+    for (std::size_t v = 0; v < 256; ++v) {
+        if (s.counts[v] == 0) continue;
+        if (s.distinct++ == 0) s.lowest = static_cast<std::uint8_t>(v);
+        s.highest = static_cast<std::uint8_t>(v);
+    }
+    return s;
+}
+
+/// log2(value) in units of 1/4096 bit, rounded down; value > 0.
+/// Squaring a number in [1, 2) doubles its logarithm, and whether the square reaches 2 is the next bit of it.
+constexpr std::uint32_t log2_in_4096ths(std::uint32_t value) noexcept {
+    const auto whole = static_cast<std::uint32_t>(std::bit_width(value)) - 1;
+    std::uint64_t mantissa = (std::uint64_t{value} << 31) >> whole; // value / 2^whole in [1, 2), 31 fraction bits
+    std::uint32_t fraction = 0;
+    for (int bit = 0; bit < 12; ++bit) {
+        mantissa = (mantissa * mantissa) >> 31;
+        const auto carry = static_cast<std::uint32_t>(mantissa >> 32);
+        mantissa >>= carry;
+        fraction = fraction << 1 | carry;
+    }
+    return whole << 12 | fraction;
+}
+
+/// Order-0 entropy of the stream in bytes, rounded up: what an ideal coder with a free table would need.
+inline std::size_t entropy_bytes(const stream_statistics& s) noexcept {
+    if (s.distinct < 2) return 0;
+    const std::uint64_t log_total = log2_in_4096ths(static_cast<std::uint32_t>(s.size_bytes));
+    std::uint64_t sum = 0; // in 4096ths of a bit
+    for (const std::uint32_t count : s.counts)
+        if (count != 0) sum += count * (log_total - log2_in_4096ths(count));
+    return static_cast<std::size_t>((sum + 8 * 4096 - 1) / (8 * 4096));
+}
+
+/// How many of 256 sampled positions repeat an earlier eight-byte string: a cheap sign that an LZ coder would find
+/// something. Low-entropy noise of weights stays in single digits.
+inline unsigned repeats_in_256(bytes_view stream) noexcept {
+    if (stream.size() < 16) return 0;
+    constexpr std::size_t slots = 4096;
+    std::array<std::uint32_t, slots> seen{}; // position + 1 of the last string with that hash
+    unsigned sampled = 0, repeated = 0;
+    // Short consecutive stretches, spread over the stream: repeats at any distance and alignment can meet.
+    const std::size_t stretch = 32;
+    const std::size_t last = stream.size() - 8;
+    const std::size_t step = last / 64 > stretch ? last / 64 : stretch;
+    for (std::size_t start = 0; start <= last; start += step) {
+        for (std::size_t i = start; i < start + stretch && i <= last; ++i) {
+            const auto text = load_le<std::uint64_t>(stream.data() + i);
+            const auto slot = static_cast<std::size_t>(text * 0x9e3779b97f4a7c15ull >> 52);
+            if (seen[slot] != 0 && load_le<std::uint64_t>(stream.data() + seen[slot] - 1) == text) ++repeated;
+            seen[slot] = static_cast<std::uint32_t>(i + 1);
+            ++sampled;
+        }
+    }
+    return repeated * 256 / sampled;
+}
+
+} // namespace bigsmall

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+// AVX2 kernels. Every function names its target itself, so the including file needs no -m flag and one program
+// can hold several instruction sets without breaking the one-definition rule.
+#pragma once
+
+#if defined(__x86_64__)
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <immintrin.h>
+
+#include <bigsmall/kernel/scalar.hpp>
+
+namespace bigsmall::kernel::avx2 {
+
+#define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2")))
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX2 inline void split16(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+    const __m256i low_byte = _mm256_set1_epi16(0xff);
+    std::size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + 2 * i));
+        __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + 2 * i + 32));
+        if constexpr (Rotation == 1) {
+            a = _mm256_or_si256(_mm256_add_epi16(a, a), _mm256_srli_epi16(a, 15));
+            b = _mm256_or_si256(_mm256_add_epi16(b, b), _mm256_srli_epi16(b, 15));
+        }
+        // packus works within 128-bit halves; 0xd8 swaps the middle quarters back into order.
+        const __m256i low = _mm256_packus_epi16(_mm256_and_si256(a, low_byte), _mm256_and_si256(b, low_byte));
+        const __m256i high = _mm256_packus_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(planes[0] + i), _mm256_permute4x64_epi64(low, 0xd8));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(planes[1] + i), _mm256_permute4x64_epi64(high, 0xd8));
+    }
+    std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i};
+    scalar::split<std::uint16_t, Rotation>(words + 2 * i, count - i, rest);
+}
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+    std::size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        const __m256i low = _mm256_permute4x64_epi64(
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[0] + i)), 0xd8);
+        const __m256i high = _mm256_permute4x64_epi64(
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[1] + i)), 0xd8);
+        __m256i a = _mm256_unpacklo_epi8(low, high);
+        __m256i b = _mm256_unpackhi_epi8(low, high);
+        if constexpr (Rotation == 1) {
+            a = _mm256_or_si256(_mm256_srli_epi16(a, 1), _mm256_slli_epi16(a, 15));
+            b = _mm256_or_si256(_mm256_srli_epi16(b, 1), _mm256_slli_epi16(b, 15));
+        }
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 2 * i), a);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 2 * i + 32), b);
+    }
+    const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i};
+    scalar::merge<std::uint16_t, Rotation>(rest, count - i, words + 2 * i);
+}
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX2 inline void split32(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+    // Within each half: the four lowest bytes, then the four second bytes, ...; then the halves are woven together.
+    const __m256i by_byte = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, //
+                                             0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m256i weave = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    std::size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + 4 * i));
+        if constexpr (Rotation == 1) x = _mm256_or_si256(_mm256_add_epi32(x, x), _mm256_srli_epi32(x, 31));
+        x = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(x, by_byte), weave);
+        const __m128i lower = _mm256_castsi256_si128(x);
+        const __m128i upper = _mm256_extracti128_si256(x, 1);
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(planes[0] + i), lower);
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(planes[1] + i), _mm_unpackhi_epi64(lower, lower));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(planes[2] + i), upper);
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(planes[3] + i), _mm_unpackhi_epi64(upper, upper));
+    }
+    std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i, planes[2] + i, planes[3] + i};
+    scalar::split<std::uint32_t, Rotation>(words + 4 * i, count - i, rest);
+}
+
+BIGSMALL_TARGET_AVX2 inline __m256i widen8(const std::uint8_t* bytes) noexcept {
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+}
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX2 inline void merge32(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+    std::size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        const __m256i lower = _mm256_or_si256(widen8(planes[0] + i), _mm256_slli_epi32(widen8(planes[1] + i), 8));
+        const __m256i upper = _mm256_or_si256(_mm256_slli_epi32(widen8(planes[2] + i), 16),
+                                              _mm256_slli_epi32(widen8(planes[3] + i), 24));
+        __m256i x = _mm256_or_si256(lower, upper);
+        if constexpr (Rotation == 1) x = _mm256_or_si256(_mm256_srli_epi32(x, 1), _mm256_slli_epi32(x, 31));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 4 * i), x);
+    }
+    const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i, planes[2] + i, planes[3] + i};
+    scalar::merge<std::uint32_t, Rotation>(rest, count - i, words + 4 * i);
+}
+
+/// expand_lanes[m] sends the k-th loaded word to the k-th set bit of m (one byte per lane; others are not used).
+inline constexpr auto expand_lanes = [] {
+    std::array<std::array<std::uint8_t, 8>, 256> lanes{};
+    for (std::size_t mask = 0; mask < 256; ++mask) {
+        std::uint8_t next = 0;
+        for (std::size_t lane = 0; lane < 8; ++lane)
+            if (mask >> lane & 1) lanes[mask][lane] = next++;
+    }
+    return lanes;
+}();
+
+// Eight lanes of one round: gather the slots, advance, and refill the lanes that ran low from consecutive words.
+BIGSMALL_TARGET_AVX2 inline __m256i rans_eight(const std::uint32_t* slots, __m256i state, rans_cursor& at) noexcept {
+    const __m256i low12 = _mm256_set1_epi32(0xfff);
+    const __m256i slot = _mm256_i32gather_epi32(reinterpret_cast<const int*>(slots), _mm256_and_si256(state, low12), 4);
+    state = _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srli_epi32(slot, 20), _mm256_srli_epi32(state, 12)),
+                             _mm256_and_si256(_mm256_srli_epi32(slot, 8), low12));
+    const __m256i ran_low = _mm256_cmpeq_epi32(_mm256_srli_epi32(state, 16), _mm256_setzero_si256());
+    const auto mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(ran_low)));
+    const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at.words)));
+    const __m256i placed = _mm256_permutevar8x32_epi32(words, widen8(expand_lanes[mask].data()));
+    at.words += 2 * static_cast<unsigned>(__builtin_popcount(mask));
+    // The lowest byte of each slot is the symbol: collect eight of them.
+    const __m256i gathered = _mm256_shuffle_epi8(
+        slot, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, //
+                               -1, -1, -1, -1, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1));
+    const __m128i symbols = _mm_or_si128(_mm256_castsi256_si128(gathered), _mm256_extracti128_si256(gathered, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(at.symbols), symbols);
+    at.symbols += 8;
+    return _mm256_blendv_epi8(state, _mm256_or_si256(_mm256_slli_epi32(state, 16), placed), ran_low);
+}
+
+BIGSMALL_TARGET_AVX2 inline void rans_rounds(const std::uint32_t* slots, rans_cursor& at) noexcept {
+    auto* states = reinterpret_cast<__m256i*>(at.states);
+    __m256i s0 = _mm256_loadu_si256(states), s1 = _mm256_loadu_si256(states + 1);
+    __m256i s2 = _mm256_loadu_si256(states + 2), s3 = _mm256_loadu_si256(states + 3);
+    rans_cursor local = at;
+    while (local.words_end - local.words >= 64 && local.symbols_end - local.symbols >= 32) {
+        s0 = rans_eight(slots, s0, local);
+        s1 = rans_eight(slots, s1, local);
+        s2 = rans_eight(slots, s2, local);
+        s3 = rans_eight(slots, s3, local);
+    }
+    at = local;
+    _mm256_storeu_si256(states, s0);
+    _mm256_storeu_si256(states + 1, s1);
+    _mm256_storeu_si256(states + 2, s2);
+    _mm256_storeu_si256(states + 3, s3);
+}
+
+#undef BIGSMALL_TARGET_AVX2
+
+inline constexpr table functions{
+    "avx2",
+    {split16<0>, split32<0>, scalar::split<std::uint64_t, 0>},
+    {merge16<0>, merge32<0>, scalar::merge<std::uint64_t, 0>},
+    {split16<1>, split32<1>, scalar::split<std::uint64_t, 1>},
+    {merge16<1>, merge32<1>, scalar::merge<std::uint64_t, 1>},
+    scalar::histogram,
+    rans_rounds,
+};
+
+} // namespace bigsmall::kernel::avx2
+
+#endif

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSL-1.0
+// AVX-512 kernels for processors with VBMI2 (Ice Lake, Zen 4 and later): its byte and word expansion is what
+// makes the wide entropy decoders pay. Older AVX-512 processors use the AVX2 table.
+#pragma once
+
+#if defined(__x86_64__)
+
+#include <cstddef>
+#include <cstdint>
+#include <immintrin.h>
+
+#include <bigsmall/kernel/scalar.hpp>
+
+// GCC 12's intrinsics read a deliberately undefined register, and GCC 12 then warns about its own header
+// (GCC bug 105593, fixed in 13).
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+namespace bigsmall::kernel::avx512 {
+
+#define BIGSMALL_TARGET_AVX512                                                                                        \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2")))
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX512 inline void split16(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+    std::size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        __m512i x = _mm512_loadu_si512(words + 2 * i);
+        if constexpr (Rotation == 1) x = _mm512_or_si512(_mm512_slli_epi16(x, 1), _mm512_srli_epi16(x, 15));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(planes[0] + i), _mm512_cvtepi16_epi8(x));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(planes[1] + i), _mm512_cvtepi16_epi8(_mm512_srli_epi16(x, 8)));
+    }
+    std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i};
+    scalar::split<std::uint16_t, Rotation>(words + 2 * i, count - i, rest);
+}
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX512 inline void merge16(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+    std::size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        const __m512i low = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[0] + i)));
+        const __m512i high = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[1] + i)));
+        __m512i x = _mm512_or_si512(low, _mm512_slli_epi16(high, 8));
+        if constexpr (Rotation == 1) x = _mm512_or_si512(_mm512_srli_epi16(x, 1), _mm512_slli_epi16(x, 15));
+        _mm512_storeu_si512(words + 2 * i, x);
+    }
+    const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i};
+    scalar::merge<std::uint16_t, Rotation>(rest, count - i, words + 2 * i);
+}
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX512 inline void split32(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+    std::size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        __m512i x = _mm512_loadu_si512(words + 4 * i);
+        if constexpr (Rotation == 1) x = _mm512_rol_epi32(x, 1);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(planes[0] + i), _mm512_cvtepi32_epi8(x));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(planes[1] + i), _mm512_cvtepi32_epi8(_mm512_srli_epi32(x, 8)));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(planes[2] + i), _mm512_cvtepi32_epi8(_mm512_srli_epi32(x, 16)));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(planes[3] + i), _mm512_cvtepi32_epi8(_mm512_srli_epi32(x, 24)));
+    }
+    std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i, planes[2] + i, planes[3] + i};
+    scalar::split<std::uint32_t, Rotation>(words + 4 * i, count - i, rest);
+}
+
+BIGSMALL_TARGET_AVX512 inline __m512i widen16(const std::uint8_t* bytes) noexcept {
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+}
+
+template <int Rotation>
+BIGSMALL_TARGET_AVX512 inline void merge32(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+    std::size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        const __m512i lower = _mm512_or_si512(widen16(planes[0] + i), _mm512_slli_epi32(widen16(planes[1] + i), 8));
+        const __m512i upper = _mm512_or_si512(_mm512_slli_epi32(widen16(planes[2] + i), 16),
+                                              _mm512_slli_epi32(widen16(planes[3] + i), 24));
+        __m512i x = _mm512_or_si512(lower, upper);
+        if constexpr (Rotation == 1) x = _mm512_ror_epi32(x, 1);
+        _mm512_storeu_si512(words + 4 * i, x);
+    }
+    const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i, planes[2] + i, planes[3] + i};
+    scalar::merge<std::uint32_t, Rotation>(rest, count - i, words + 4 * i);
+}
+
+// Sixteen lanes of one round; the lanes that ran low take consecutive words in lane order, which is what
+// expansion under a mask does.
+BIGSMALL_TARGET_AVX512 inline __m512i rans_sixteen(const std::uint32_t* slots, __m512i state, rans_cursor& at) noexcept {
+    const __m512i low12 = _mm512_set1_epi32(0xfff);
+    const __m512i slot = _mm512_i32gather_epi32(_mm512_and_si512(state, low12), slots, 4);
+    state = _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(slot, 20), _mm512_srli_epi32(state, 12)),
+                             _mm512_and_si512(_mm512_srli_epi32(slot, 8), low12));
+    const __mmask16 ran_low = _mm512_cmplt_epu32_mask(state, _mm512_set1_epi32(0x10000));
+    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at.words));
+    const __m512i placed = _mm512_cvtepu16_epi32(_mm256_maskz_expand_epi16(ran_low, words));
+    at.words += 2 * static_cast<unsigned>(__builtin_popcount(ran_low));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(at.symbols), _mm512_cvtepi32_epi8(slot));
+    at.symbols += 16;
+    return _mm512_mask_or_epi32(state, ran_low, _mm512_slli_epi32(state, 16), placed);
+}
+
+BIGSMALL_TARGET_AVX512 inline void rans_rounds(const std::uint32_t* slots, rans_cursor& at) noexcept {
+    __m512i s0 = _mm512_loadu_si512(at.states), s1 = _mm512_loadu_si512(at.states + 16);
+    rans_cursor local = at;
+    while (local.words_end - local.words >= 64 && local.symbols_end - local.symbols >= 32) {
+        s0 = rans_sixteen(slots, s0, local);
+        s1 = rans_sixteen(slots, s1, local);
+    }
+    at = local;
+    _mm512_storeu_si512(at.states, s0);
+    _mm512_storeu_si512(at.states + 16, s1);
+}
+
+#undef BIGSMALL_TARGET_AVX512
+
+inline constexpr table functions{
+    "avx512",
+    {split16<0>, split32<0>, scalar::split<std::uint64_t, 0>},
+    {merge16<0>, merge32<0>, scalar::merge<std::uint64_t, 0>},
+    {split16<1>, split32<1>, scalar::split<std::uint64_t, 1>},
+    {merge16<1>, merge32<1>, scalar::merge<std::uint64_t, 1>},
+    scalar::histogram,
+    rans_rounds,
+};
+
+} // namespace bigsmall::kernel::avx512
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#pragma GCC diagnostic pop
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSL-1.0
+// Writes the seed corpora of the io fuzz targets: `make_io_corpus DIRECTORY`. The files are committed; this
+// program is here so that anybody can see what they are and make them again.
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "../unit/io/io_fixtures.hpp"
+
+namespace {
+
+using namespace io_test;
+
+void save(const std::filesystem::path& directory, const std::string& name, bytes_view bytes) {
+    std::filesystem::create_directories(directory);
+    write_file(directory / name, bytes);
+}
+
+void save_headers(const std::filesystem::path& to) {
+    const std::string tensor = R"({"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]})";
+    save(to, "no_tensors", file_of("{}", 0));
+    save(to, "padded", file_of("{}      ", 0));
+    save(to, "one_tensor", file_of("{\"model.layers.0.weight\":" + tensor + "}", 12));
+    save(to, "metadata", file_of(R"({"__metadata__":{"format":"pt","\u00e9":""},"a":)" + tensor + "}", 12));
+    save(to, "empty_and_scalar",
+         file_of(R"({"e":{"dtype":"F32","shape":[0,7],"data_offsets":[4,4]},)"
+                 R"("s":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})",
+                 4));
+    save(to, "unknown_field",
+         file_of(R"({"a":{"x":[1,-2.5,{"y":null}],"dtype":"F4","shape":[2],)"
+                 R"("data_offsets":[1,2]}})",
+                 3));
+    save(to, "repeated_name", file_of("{\"a\":" + tensor + ",\"a\":" + tensor + "}", 12));
+    save(to, "overlap", file_of("{\"a\":" + tensor + ",\"b\":" + tensor + "}", 12));
+    save(to, "beyond_the_end", file_of("{\"a\":" + tensor + "}", 11));
+    save(to, "huge_numbers",
+         file_of(R"({"a":{"dtype":"F64","shape":[18446744073709551615,2],)"
+                 R"("data_offsets":[0,18446744073709551615]}})",
+                 1));
+    save(to, "length_only", byte_buffer{2, 0, 0, 0, 0, 0, 0, 0});
+}
+
+void save_containers(const std::filesystem::path& to) {
+    const sample made = make_sample();
+    save(to, "sample", made.bytes);
+    save(to, "aligned_blocks", make_sample(9000, 4500).bytes);
+    save(to, "cut", bytes_view(made.bytes).first(made.bytes.size() - 50));
+    byte_buffer damaged = made.bytes;
+    damaged[damaged.size() - 10] ^= 1;
+    save(to, "damaged_footer", damaged);
+    memory_sink empty;
+    container_writer(empty).finish({});
+    save(to, "empty", empty.bytes());
+    save(to, "original_python", as_bytes_view(std::string_view("BGSM\x01\x00\x02\x00\x00\x00{}", 12)));
+    save(to, "raw_index", encode_index(made.index));
+    save(to, "raw_index_empty", encode_index({}));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::cerr << "usage: make_io_corpus DIRECTORY\n";
+        return 2;
+    }
+    const std::filesystem::path to = argv[1];
+    save_headers(to / "safetensors_header");
+    save_containers(to / "container");
+    return 0;
+}

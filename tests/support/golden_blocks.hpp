@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSL-1.0
+// The golden blocks: one per wire id and lane count, each with the policies that force it. Used by the tool that
+// writes new files and by the test that decodes the committed ones.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/codec/laws.hpp>
+
+namespace golden {
+
+struct block_case {
+    std::string name; ///< file name without ending
+    bigsmall::coding_label label;
+    bigsmall::byte_buffer raw;
+    bigsmall::byte_buffer coded;
+};
+
+template <class G, class E>
+struct only : bigsmall::default_policies {
+    using grouping = G;
+    using entropy = E;
+    using selector = bigsmall::selector::smallest;
+};
+
+// Values whose top bytes are skewed for every word width: a geometric distribution over noise.
+inline bigsmall::byte_buffer skewed_words(std::size_t size_bytes, std::size_t width, bool sparse) {
+    bigsmall::laws::fixed_random random(size_bytes + width);
+    bigsmall::byte_buffer raw(size_bytes);
+    for (std::size_t i = 0; i + width <= size_bytes; i += width) {
+        if (sparse && random.below(4) != 0) continue;
+        for (std::size_t b = 0; b < width; ++b) raw[i + b] = static_cast<std::uint8_t>(random() >> 17);
+        raw[i + width - 1] = static_cast<std::uint8_t>(60 - std::countr_zero(random() | 1ull << 30));
+    }
+    return raw;
+}
+
+template <class G, class E>
+void add(std::vector<block_case>& cases, std::string name, const char* dtype_name, bigsmall::byte_buffer raw) {
+    using forced = bigsmall::basic_codec<only<G, E>>;
+    bigsmall::scratch memory;
+    bigsmall::byte_buffer coded(forced::bound(raw.size()));
+    const auto block = forced::encode(*bigsmall::find_dtype(dtype_name), raw, coded, memory);
+    coded.resize(block.bytes);
+    cases.push_back({std::move(name), block.label, std::move(raw), std::move(coded)});
+}
+
+inline std::vector<block_case> block_cases() {
+    namespace e = bigsmall::entropy;
+    namespace g = bigsmall::grouping;
+    std::vector<block_case> cases;
+    add<g::whole, e::stored>(cases, "whole_stored", "U8", skewed_words(300, 1, false));
+    add<g::whole, e::constant>(cases, "whole_constant", "U8", bigsmall::byte_buffer(5000, 17));
+    add<g::whole, e::huffman>(cases, "whole_huffman", "U8", skewed_words(4001, 1, false));
+    add<g::whole, e::rans>(cases, "whole_rans_1_lane", "U8", skewed_words(300, 1, false));
+    add<g::whole, e::rans>(cases, "whole_rans_4_lanes", "U8", skewed_words(4001, 1, false));
+    add<g::whole, e::rans>(cases, "whole_rans_32_lanes", "U8", skewed_words(9001, 1, false));
+    add<g::whole, bigsmall::archive::entropy::zstd>(cases, "whole_zstd", "U8", [] {
+        bigsmall::byte_buffer twice = skewed_words(600, 2, false);
+        twice.insert(twice.end(), twice.begin(), twice.begin() + 600);
+        return twice;
+    }());
+    add<g::byte_planes<2>, e::rans>(cases, "byte_planes_2", "I16", skewed_words(4002, 2, false));
+    add<g::byte_planes<4>, e::rans>(cases, "byte_planes_4", "I32", skewed_words(4004, 4, false));
+    add<g::byte_planes<8>, e::rans>(cases, "byte_planes_8", "I64", skewed_words(8008, 8, false));
+    add<g::field_planes<2>, e::huffman>(cases, "field_planes_2", "BF16", skewed_words(4002, 2, false));
+    add<g::field_planes<4>, e::rans>(cases, "field_planes_4", "F32", skewed_words(4004, 4, false));
+    add<g::field_planes<8>, e::rans>(cases, "field_planes_8", "F64", skewed_words(8008, 8, false));
+    add<g::zero_runs<1>, e::rans>(cases, "zero_runs_1", "U8", skewed_words(4001, 1, true));
+    add<g::zero_runs<2>, e::rans>(cases, "zero_runs_2", "BF16", skewed_words(4002, 2, true));
+    add<g::zero_runs<4>, e::rans>(cases, "zero_runs_4", "F32", skewed_words(8004, 4, true));
+    add<g::zero_runs<8>, e::rans>(cases, "zero_runs_8", "F64", skewed_words(16008, 8, true));
+    return cases;
+}
+
+} // namespace golden
