@@ -110,6 +110,17 @@ inline constexpr auto expand_lanes = [] {
     return lanes;
 }();
 
+/// compress_lanes[m] brings the lanes of the set bits of m to the end, in order (the rest is not used).
+inline constexpr auto compress_lanes = [] {
+    std::array<std::array<std::uint8_t, 8>, 256> lanes{};
+    for (std::size_t mask = 0; mask < 256; ++mask) {
+        std::size_t next = 8;
+        for (std::uint8_t lane = 8; lane-- > 0;)
+            if (mask >> lane & 1) lanes[mask][--next] = lane;
+    }
+    return lanes;
+}();
+
 // Eight lanes of one round: gather the slots, advance, and refill the lanes that ran low from consecutive words.
 BIGSMALL_TARGET_AVX2 inline __m256i rans_eight(const std::uint32_t* slots, __m256i state, rans_cursor& at) noexcept {
     const __m256i low12 = _mm256_set1_epi32(0xfff);
@@ -149,6 +160,57 @@ BIGSMALL_TARGET_AVX2 inline void rans_rounds(const std::uint32_t* slots, rans_cu
     _mm256_storeu_si256(states + 3, s3);
 }
 
+/// x / frequency in four lanes, below 2^20; exact, see scalar::exact_quotient. There is no unsigned conversion: x is
+/// converted as a signed number around 2^31.
+BIGSMALL_TARGET_AVX2 inline __m128i exact_quotients(__m128i x, __m128i frequency) noexcept {
+    const __m128i around_zero = _mm_xor_si128(x, _mm_set1_epi32(static_cast<int>(0x80000000u)));
+    const __m256d dividend = _mm256_add_pd(_mm256_cvtepi32_pd(around_zero), _mm256_set1_pd(2147483648.5));
+    return _mm256_cvttpd_epi32(_mm256_div_pd(dividend, _mm256_cvtepi32_pd(frequency)));
+}
+
+BIGSMALL_TARGET_AVX2 inline __m256i exact_quotients(__m256i x, __m256i frequency) noexcept {
+    const __m128i lower = exact_quotients(_mm256_castsi256_si128(x), _mm256_castsi256_si128(frequency));
+    const __m128i upper = exact_quotients(_mm256_extracti128_si256(x, 1), _mm256_extracti128_si256(frequency, 1));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(lower), upper, 1);
+}
+
+// Eight lanes: the full ones move a word out, in lane order, right below the words that are there. All eight words are
+// stored so that they end there; what lies below the words that count is overwritten by the next ones.
+BIGSMALL_TARGET_AVX2 inline __m256i rans_push_eight(const std::uint32_t* codings, const std::uint8_t* symbols, __m256i x,
+                                                    std::uint8_t*& words) noexcept {
+    const __m256i coding = _mm256_i32gather_epi32(reinterpret_cast<const int*>(codings), widen8(symbols), 4);
+    const __m256i frequency = _mm256_and_si256(coding, _mm256_set1_epi32(0xfff));
+    // x >= f << 20 for unsigned numbers: the larger of both is x.
+    const __m256i full = _mm256_cmpeq_epi32(_mm256_max_epu32(x, _mm256_slli_epi32(frequency, 20)), x);
+    const auto mask = static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(full)));
+    const __m256i packed = _mm256_permutevar8x32_epi32(x, widen8(compress_lanes[mask].data()));
+    const __m256i low_words = _mm256_and_si256(packed, _mm256_set1_epi32(0xffff));
+    const __m128i eight_words =
+        _mm_packus_epi32(_mm256_castsi256_si128(low_words), _mm256_extracti128_si256(low_words, 1));
+    const auto count = static_cast<unsigned>(__builtin_popcount(mask));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(words - 16), eight_words);
+    words -= 2 * count;
+    x = _mm256_blendv_epi8(x, _mm256_srli_epi32(x, 16), full);
+    const __m256i quotient = exact_quotients(x, frequency);
+    const __m256i remainder = _mm256_sub_epi32(x, _mm256_mullo_epi32(quotient, frequency));
+    return _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(quotient, 12), _mm256_srli_epi32(coding, 12)), remainder);
+}
+
+BIGSMALL_TARGET_AVX2 inline std::uint8_t* rans_encode_rounds(const std::uint32_t* codings, const std::uint8_t* symbols,
+                                                             std::size_t rounds, std::uint32_t* states,
+                                                             std::uint8_t* words_end) noexcept {
+    __m256i lanes[4];
+    for (std::size_t k = 0; k < 4; ++k)
+        lanes[k] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(states + 8 * k));
+    std::uint8_t* words = words_end;
+    while (rounds-- > 0)
+        for (std::size_t k = 4; k-- > 0;)
+            lanes[k] = rans_push_eight(codings, symbols + 32 * rounds + 8 * k, lanes[k], words);
+    for (std::size_t k = 0; k < 4; ++k)
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(states + 8 * k), lanes[k]);
+    return words;
+}
+
 #undef BIGSMALL_TARGET_AVX2
 
 inline constexpr table functions{
@@ -159,6 +221,7 @@ inline constexpr table functions{
     {merge16<1>, merge32<1>, scalar::merge<std::uint64_t, 1>},
     scalar::histogram,
     rans_rounds,
+    rans_encode_rounds,
 };
 
 } // namespace bigsmall::kernel::avx2

@@ -113,6 +113,50 @@ BIGSMALL_TARGET_AVX512 inline void rans_rounds(const std::uint32_t* slots, rans_
     _mm512_storeu_si512(at.states + 16, s1);
 }
 
+/// x / frequency in eight lanes; exact, see scalar::exact_quotient.
+BIGSMALL_TARGET_AVX512 inline __m256i exact_quotients(__m256i x, __m256i frequency) noexcept {
+    const __m512d dividend = _mm512_add_pd(_mm512_cvtepu32_pd(x), _mm512_set1_pd(0.5));
+    return _mm512_cvttpd_epu32(_mm512_div_pd(dividend, _mm512_cvtepu32_pd(frequency)));
+}
+
+BIGSMALL_TARGET_AVX512 inline __m512i exact_quotients(__m512i x, __m512i frequency) noexcept {
+    const __m256i lower = exact_quotients(_mm512_castsi512_si256(x), _mm512_castsi512_si256(frequency));
+    const __m256i upper = exact_quotients(_mm512_extracti64x4_epi64(x, 1), _mm512_extracti64x4_epi64(frequency, 1));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(lower), upper, 1);
+}
+
+// Sixteen lanes: the full ones move a word out. Compression keeps lane order, and the block of words goes right below
+// the last one, which is where the scalar loop, running lanes downwards, would put them.
+BIGSMALL_TARGET_AVX512 inline __m512i rans_push_sixteen(const std::uint32_t* codings, const std::uint8_t* symbols,
+                                                        __m512i x, std::uint8_t*& words) noexcept {
+    const __m512i coding = _mm512_i32gather_epi32(widen16(symbols), codings, 4);
+    const __m512i frequency = _mm512_and_si512(coding, _mm512_set1_epi32(0xfff));
+    const __mmask16 full = _mm512_cmpge_epu32_mask(x, _mm512_slli_epi32(frequency, 20));
+    const auto count = static_cast<unsigned>(__builtin_popcount(full));
+    words -= 2 * count;
+    // A store under a mask: nothing above the last word may be touched.
+    _mm256_mask_storeu_epi16(words, static_cast<__mmask16>((1u << count) - 1),
+                             _mm256_maskz_compress_epi16(full, _mm512_cvtepi32_epi16(x)));
+    x = _mm512_mask_srli_epi32(x, full, x, 16);
+    const __m512i quotient = exact_quotients(x, frequency);
+    const __m512i remainder = _mm512_sub_epi32(x, _mm512_mullo_epi32(quotient, frequency));
+    return _mm512_add_epi32(_mm512_add_epi32(_mm512_slli_epi32(quotient, 12), _mm512_srli_epi32(coding, 12)), remainder);
+}
+
+BIGSMALL_TARGET_AVX512 inline std::uint8_t* rans_encode_rounds(const std::uint32_t* codings, const std::uint8_t* symbols,
+                                                               std::size_t rounds, std::uint32_t* states,
+                                                               std::uint8_t* words_end) noexcept {
+    __m512i s0 = _mm512_loadu_si512(states), s1 = _mm512_loadu_si512(states + 16);
+    std::uint8_t* words = words_end;
+    while (rounds-- > 0) {
+        s1 = rans_push_sixteen(codings, symbols + 32 * rounds + 16, s1, words);
+        s0 = rans_push_sixteen(codings, symbols + 32 * rounds, s0, words);
+    }
+    _mm512_storeu_si512(states, s0);
+    _mm512_storeu_si512(states + 16, s1);
+    return words;
+}
+
 #undef BIGSMALL_TARGET_AVX512
 
 inline constexpr table functions{
@@ -123,6 +167,7 @@ inline constexpr table functions{
     {merge16<1>, merge32<1>, scalar::merge<std::uint64_t, 1>},
     scalar::histogram,
     rans_rounds,
+    rans_encode_rounds,
 };
 
 } // namespace bigsmall::kernel::avx512

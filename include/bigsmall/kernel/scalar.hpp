@@ -66,6 +66,35 @@ inline void rans_rounds(const std::uint32_t* slots, rans_cursor& at) noexcept {
     }
 }
 
+// An integer quotient by a floating-point division, which vectorises. x < f * 2^20 < 2^32 and f < 2^12, so the exact
+// (x + 1/2) / f lies at least 2^-13 away from every integer. A double is off by less than 2^-31 here even where fast-math
+// flags turn the division into a product with a reciprocal: the integer part is always right.
+inline std::uint32_t exact_quotient(std::uint32_t x, std::uint32_t frequency) noexcept {
+    return static_cast<std::uint32_t>((static_cast<double>(x) + 0.5) / static_cast<double>(frequency));
+}
+
+/// Codes one symbol: returns the new state, and moves `words` down by a word if one had to go.
+inline std::uint32_t rans_push(std::uint32_t coding, std::uint32_t x, std::uint8_t*& words) noexcept {
+    const std::uint32_t frequency = coding & 0xfffu;
+    // x may reach f * 2^20 at most, so that coding keeps it below 2^32. Without a branch: the word is always written,
+    // below what counts.
+    const std::uint32_t full = x >= frequency << 20;
+    store_le<std::uint16_t>(words - 2, static_cast<std::uint16_t>(x));
+    words -= 2 * full;
+    x >>= 16 * full;
+    const std::uint32_t quotient = exact_quotient(x, frequency);
+    return (quotient << 12) + (coding >> 12) + (x - quotient * frequency);
+}
+
+inline std::uint8_t* rans_encode_rounds(const std::uint32_t* codings, const std::uint8_t* symbols, std::size_t rounds,
+                                        std::uint32_t* states, std::uint8_t* words_end) noexcept {
+    std::uint8_t* words = words_end;
+    while (rounds-- > 0)
+        for (std::size_t lane = 32; lane-- > 0;)
+            states[lane] = rans_push(codings[symbols[32 * rounds + lane]], states[lane], words);
+    return words;
+}
+
 inline constexpr table functions{
     "scalar",
     {split<std::uint16_t, 0>, split<std::uint32_t, 0>, split<std::uint64_t, 0>},
@@ -74,6 +103,7 @@ inline constexpr table functions{
     {merge<std::uint16_t, 1>, merge<std::uint32_t, 1>, merge<std::uint64_t, 1>},
     histogram,
     rans_rounds,
+    rans_encode_rounds,
 };
 
 } // namespace bigsmall::kernel::scalar

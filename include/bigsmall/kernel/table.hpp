@@ -31,6 +31,12 @@ struct rans_cursor {
 /// left, and stops there; the caller finishes with the scalar step. `slots` has 4096 entries (entropy/rans.hpp).
 using rans_rounds_function = void (*)(const std::uint32_t* slots, rans_cursor& at) noexcept;
 
+/// Codes `rounds` whole rounds of 32 interleaved lanes, the last round first, and returns where the words now begin:
+/// they are written downwards from `words_end`. `codings` has 256 entries (entropy/rans_table.hpp).
+using rans_encode_function = std::uint8_t* (*)(const std::uint32_t* codings, const std::uint8_t* symbols,
+                                               std::size_t rounds, std::uint32_t* states,
+                                               std::uint8_t* words_end) noexcept;
+
 /// Word widths in bytes that have a split and a merge: index with width_index().
 constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
     return width_bytes == 2 ? 0 : width_bytes == 4 ? 1 : 2;
@@ -44,6 +50,7 @@ struct table {
     merge_function merge_rotated[3];
     histogram_function histogram;
     rans_rounds_function rans_rounds;
+    rans_encode_function rans_encode_rounds;
 };
 
 } // namespace bigsmall::kernel

@@ -32,7 +32,7 @@ struct rans {
     }
     /// A symbol of frequency 1 moves out 12 bits; the table takes at most 256 x 14 bits and its header.
     static constexpr std::size_t bound(std::size_t raw_bytes) noexcept {
-        return raw_bytes + raw_bytes / 2 + 2 + 4 * max_lanes + rans_table::max_stored_bytes;
+        return raw_bytes + raw_bytes / 2 + words_slack + 4 * max_lanes + rans_table::max_stored_bytes;
     }
     static std::size_t estimate(const encode_context& context) noexcept {
         if (context.statistics.distinct < 2) return static_cast<std::size_t>(-1);
@@ -50,7 +50,7 @@ struct rans {
         state_array states;
         states.fill(lowest_state);
         std::uint8_t* const words_end = out.data() + out.size();
-        std::uint8_t* const words = put_symbols(raw, table, lanes, states, words_end);
+        std::uint8_t* const words = put_symbols(raw, table, lanes, states, words_end, context.kernels);
 
         std::uint8_t* at = out.data() + table_bytes;
         for (std::size_t lane = 0; lane < lanes; ++lane, at += 4) store_le<std::uint32_t>(at, states[lane]);
@@ -80,35 +80,21 @@ struct rans {
 
 private:
     static constexpr std::size_t max_lanes = 32;
+    static constexpr std::size_t words_slack = 16; ///< kernels store up to 16 bytes below the words that count
     static constexpr std::uint32_t lowest_state = 0x10000;
 
     using state_array = std::array<std::uint32_t, max_lanes>;
 
-    /// Codes one symbol: returns the new state, and moves `words` down if a word had to go.
-    static std::uint32_t push(std::uint32_t x, const rans_table::coding& c, std::uint8_t*& words) noexcept {
-        // x may reach f * 2^20 at most, so that coding keeps it below 2^32. Without a branch: the word is always
-        // written, below what counts.
-        const std::uint32_t full = x >= c.frequency << 20;
-        store_le<std::uint16_t>(words - 2, static_cast<std::uint16_t>(x));
-        words -= 2 * full;
-        x >>= 16 * full;
-        const std::uint32_t quotient = c.divide(x);
-        return (quotient << 12) + c.cumulative + (x - quotient * c.frequency);
-    }
-
     /// Codes the symbols from the last to the first, writing words downwards from `words_end`.
     static std::uint8_t* put_symbols(bytes_view raw, const rans_table& table, std::size_t lanes, state_array& states,
-                                     std::uint8_t* words_end) noexcept {
+                                     std::uint8_t* words_end, const kernel::table& kernels) noexcept {
+        const std::array<std::uint32_t, 256> codings = table.codings();
         std::uint8_t* words = words_end;
-        std::size_t i = raw.size();
-        for (; i % lanes != 0; --i)
-            states[(i - 1) % lanes] = push(states[(i - 1) % lanes], table.codings[raw[i - 1]], words);
-        for (; i != 0; i -= lanes) {
-            const std::uint8_t* const round = raw.data() + i - lanes;
-            for (std::size_t lane = lanes; lane-- > 0;)
-                states[lane] = push(states[lane], table.codings[round[lane]], words);
-        }
-        return words;
+        // The kernel takes whole rounds of 32; with fewer lanes the scalar step does it all.
+        const std::size_t by_kernel = lanes == max_lanes ? raw.size() / max_lanes * max_lanes : 0;
+        for (std::size_t i = raw.size(); i-- > by_kernel;)
+            states[i % lanes] = kernel::scalar::rans_push(codings[raw[i]], states[i % lanes], words);
+        return kernels.rans_encode_rounds(codings.data(), raw.data(), by_kernel / max_lanes, states.data(), words);
     }
 
     /// The rounds that the kernel left over, and the proof that nothing is left in the states or the words.

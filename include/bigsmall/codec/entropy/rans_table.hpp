@@ -19,21 +19,7 @@ struct rans_table {
     /// lowest, highest, Rice parameter, then at most 256 codes of at most 16 bits on average, and a wide store's slack.
     static constexpr std::size_t max_stored_bytes = 3 + 2 * 256 + total / 8 + 8;
 
-    struct coding {
-        std::uint32_t frequency = 0; ///< 1..4095 when the symbol occurs
-        std::uint32_t cumulative = 0;
-        std::uint64_t reciprocal = 0;
-
-        // x / frequency without a division. With m = floor(2^43 / f) + 1, x * m / 2^43 exceeds x / f by less than
-        // x / 2^43 <= f * 2^20 / 2^43 < 1: the quotient is right or one too large, and the remainder's sign tells.
-        // x * m stays below f * 2^20 * (2^43 / f + 1) < 2^64.
-        std::uint32_t divide(std::uint32_t x) const noexcept {
-            const auto quotient = static_cast<std::uint32_t>(x * reciprocal >> 43);
-            return quotient - (std::uint64_t{quotient} * frequency > x ? 1 : 0);
-        }
-    };
-
-    std::array<coding, 256> codings{};
+    std::array<std::uint32_t, 256> frequencies{}; ///< 1..4095 where the symbol occurs
     std::uint8_t lowest = 0;
     std::uint8_t highest = 0;
 
@@ -46,17 +32,22 @@ struct rans_table {
         for (std::size_t v = 0; v < 256; ++v) {
             if (s.counts[v] == 0) continue;
             const std::uint64_t share = (std::uint64_t{s.counts[v]} * total + s.size_bytes / 2) / s.size_bytes;
-            table.codings[v].frequency = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share, 1, total - 1));
-            sum += table.codings[v].frequency;
+            table.frequencies[v] = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(share, 1, total - 1));
+            sum += table.frequencies[v];
         }
         table.balance(sum);
-        std::uint32_t cumulative = 0;
-        for (coding& c : table.codings) {
-            c.cumulative = cumulative;
-            cumulative += c.frequency;
-            if (c.frequency != 0) c.reciprocal = (std::uint64_t{1} << 43) / c.frequency + 1;
-        }
         return table;
+    }
+
+    /// What an encoder looks up: frequency | cumulative sum of the symbols before << 12.
+    std::array<std::uint32_t, 256> codings() const noexcept {
+        std::array<std::uint32_t, 256> entries{};
+        std::uint32_t cumulative = 0;
+        for (std::size_t v = 0; v < 256; ++v) {
+            entries[v] = frequencies[v] | cumulative << 12;
+            cumulative += frequencies[v];
+        }
+        return entries;
     }
 
     /// Writes the frequencies and returns their stored size.
@@ -65,14 +56,14 @@ struct rans_table {
         std::size_t best_bits = static_cast<std::size_t>(-1);
         for (unsigned k = 0; k < 12; ++k) {
             std::size_t bits = 0;
-            for (std::size_t v = lowest; v <= highest; ++v) bits += (codings[v].frequency >> k) + 1 + k;
+            for (std::size_t v = lowest; v <= highest; ++v) bits += (frequencies[v] >> k) + 1 + k;
             if (bits < best_bits) best_bits = bits, best_k = k;
         }
         out[0] = lowest;
         out[1] = highest;
         out[2] = static_cast<std::uint8_t>(best_k);
         bit_writer writer(out.data() + 3);
-        for (std::size_t v = lowest; v <= highest; ++v) writer.put_rice(codings[v].frequency, best_k);
+        for (std::size_t v = lowest; v <= highest; ++v) writer.put_rice(frequencies[v], best_k);
         return 3 + writer.finish();
     }
 
@@ -100,18 +91,16 @@ private:
     /// is the smallest; only symbols that can afford it give.
     void balance(std::uint32_t sum) noexcept {
         while (sum != total) {
-            coding& largest = *std::max_element(codings.begin(), codings.end(), [](const coding& a, const coding& b) {
-                return a.frequency < b.frequency;
-            });
+            std::uint32_t& largest = *std::max_element(frequencies.begin(), frequencies.end());
             if (sum < total) {
-                const auto room = static_cast<std::uint32_t>(total - 1) - largest.frequency;
+                const auto room = static_cast<std::uint32_t>(total - 1) - largest;
                 const std::uint32_t gift = std::min(static_cast<std::uint32_t>(total) - sum, room);
-                largest.frequency += gift;
+                largest += gift;
                 sum += gift;
             } else {
                 // A quarter at a time, so that no symbol pays for all.
-                const std::uint32_t tax = std::min(sum - static_cast<std::uint32_t>(total), largest.frequency / 4 + 1);
-                largest.frequency -= tax;
+                const std::uint32_t tax = std::min(sum - static_cast<std::uint32_t>(total), largest / 4 + 1);
+                largest -= tax;
                 sum -= tax;
             }
         }
