@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "commands/commands.hpp"
+
+#include <filesystem>
+
+#include <bigsmall/archive/pack.hpp>
+#include <bigsmall/io/sink.hpp>
+
+#include "commands/paths.hpp"
+#include "commands/work.hpp"
+#include "console/json.hpp"
+#include "options/shared.hpp"
+
+namespace bigsmall::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct request {
+    std::string source, output;
+    bool per_shard = false;
+    bool to_stdout = false;
+};
+
+struct compress_result {
+    request asked;
+    archive::pack_result packed;
+    double seconds = 0;
+};
+
+request read_request(const arguments& given) {
+    request asked{given.positional(0), given.value("output").value_or(""), given.has("per-shard"), false};
+    asked.to_stdout = asked.output == "-";
+    std::error_code ignored; // the library says in words what is wrong with the source
+    const bool directory = fs::is_directory(asked.source, ignored);
+    if (asked.per_shard && fs::exists(asked.source, ignored) && !directory)
+        throw usage_error("--per-shard needs a directory, and '" + asked.source + "' is a file");
+    if (asked.to_stdout && asked.per_shard)
+        throw usage_error("--per-shard writes several files, which cannot go to standard output");
+    if (asked.to_stdout && given.has("json"))
+        throw usage_error("--json and '-o -' both want standard output");
+    if (given.has("output") && asked.output.empty()) throw usage_error("--output needs a name");
+    if (asked.output.empty())
+        asked.output = default_archive(asked.source, asked.per_shard, directory).string();
+    return asked;
+}
+
+compress_result work(const request& asked, const arguments& given) {
+    work_session session(given, show_ratio::yes);
+    archive::pack_options options;
+    session.apply_to(options, given);
+    compress_result result;
+    result.asked = asked;
+    if (asked.to_stdout) {
+        io::file_descriptor_sink out(standard_output, "standard output");
+        result.packed = archive::pack_to(asked.source, out, options, session.executor());
+    } else {
+        options.per_shard = asked.per_shard;
+        result.packed = archive::pack(asked.source, asked.output, options, session.executor());
+    }
+    result.seconds = session.finish();
+    return result;
+}
+
+std::string text_of(const compress_result& result) {
+    const std::uint64_t raw = result.packed.source_bytes;
+    const std::uint64_t stored = result.packed.compressed_bytes;
+    const std::string target = result.asked.to_stdout ? "standard output" : printable(result.asked.output);
+    return "compressed " + printable(result.asked.source) + " -> " + target + "\n" +
+           "  source:     " + with_thousands(raw) + " bytes\n" +
+           "  compressed: " + with_thousands(stored) + " bytes (" + percent_text(stored, raw) + ")\n" +
+           "  saved:      " + difference(raw, stored) + " bytes\n" +
+           "  elapsed:    " + fixed(result.seconds, 1) + "s  " + speed(raw, result.seconds) + "\n";
+}
+
+json json_of(const compress_result& result) {
+    const archive::pack_result& packed = result.packed;
+    json files = json::array();
+    for (const archive::packed_file& file : packed.files)
+        files.push_back({{"path", file.path.string()},
+                         {"source_bytes", file.source_bytes},
+                         {"compressed_bytes", file.stored_bytes}});
+    return {{"command", "compress"},
+            {"source", result.asked.source},
+            {"output", result.asked.output},
+            {"per_shard", result.asked.per_shard},
+            {"source_bytes", packed.source_bytes},
+            {"compressed_bytes", packed.compressed_bytes},
+            {"saved_bytes", static_cast<std::int64_t>(packed.source_bytes - packed.compressed_bytes)},
+            {"ratio_pct", percent_json(packed.compressed_bytes, packed.source_bytes)},
+            {"tensors", packed.tensors},
+            {"duplicate_tensors", packed.duplicate_tensors},
+            {"files", std::move(files)},
+            {"elapsed_seconds", seconds_json(result.seconds)}};
+}
+
+void refuse_terminal(const request& asked, const arguments& given) {
+    if (asked.to_stdout && is_terminal(standard_output) && !given.has("force"))
+        throw error(errc::exists, "standard output is a terminal, which cannot show compressed data")
+            .with_hint("send it to a file or a pipe, or insist with -f");
+}
+
+exit_code run(const arguments& given) {
+    const request asked = read_request(given);
+    refuse_terminal(asked, given);
+    const compress_result result = work(asked, given);
+    if (given.has("json"))
+        print_json(json_of(result));
+    else if (!given.has("quiet"))
+        asked.to_stdout ? print_to_user(text_of(result)) : print(text_of(result));
+    return exit_code::done;
+}
+
+std::vector<json_field> fields() {
+    return {{"command", "string", "\"compress\""},
+            {"source", "string", "SRC as given"},
+            {"output", "string", "the file or directory written"},
+            {"per_shard", "boolean", "true with --per-shard"},
+            {"source_bytes", "integer", "bytes of all source files"},
+            {"compressed_bytes", "integer", "bytes of all files written"},
+            {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
+            {"ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
+            {"tensors", "integer", "tensors in the source"},
+            {"duplicate_tensors", "integer", "tensors whose bytes were there already and are stored once"},
+            {"files", "array", "the files written"},
+            {"files[].path", "string", "where it lies"},
+            {"files[].source_bytes", "integer", "source bytes that went into it"},
+            {"files[].compressed_bytes", "integer", "its size"},
+            {"elapsed_seconds", "number", "wall time, three places"}};
+}
+
+} // namespace
+
+command_spec compress_command() {
+    return {
+        .verb = "compress",
+        .summary = "Compress a .safetensors file or a model directory",
+        .description =
+            {"Compresses a .safetensors file or a model directory into a .bs file. Nothing is lost: "
+             "decompress "
+             "gives back the same files, byte for byte. Every other file of a directory is carried along.",
+             "The source is only read. The output appears under its name when it is complete, not before."},
+        .positionals = {{.name = "SRC", .help = "A .safetensors file or a directory."}},
+        .options = {{.name = "output",
+                     .letter = 'o',
+                     .value = "OUT",
+                     .help = "Where to write; '-' is standard output.",
+                     .fallback = "SRC with the suffix .bs, or SRC-bs with --per-shard",
+                     .kind = value_kind::path},
+                    {.name = "per-shard",
+                     .help =
+                         "Write a directory: one .bs for each .safetensors file, bigsmall.index.json, and "
+                         "the other files as they are."},
+                    force_option(),
+                    threads_option(),
+                    json_option(),
+                    quiet_option(),
+                    no_progress_option(),
+                    help_option()},
+        .examples = {{"bigsmall compress model.safetensors", "Writes model.bs."},
+                     {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
+                     {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
+                     {"bigsmall compress model.safetensors -o - | ssh host 'cat > model.bs'",
+                      "Through a pipe; the summary goes to standard error."}},
+        .json = fields(),
+        .run = run,
+    };
+}
+
+} // namespace bigsmall::app

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "commands/commands.hpp"
+
+#include <filesystem>
+
+#include <bigsmall/archive/opened_archive.hpp>
+#include <bigsmall/archive/unpack.hpp>
+#include <bigsmall/io/sink.hpp>
+
+#include "commands/paths.hpp"
+#include "commands/work.hpp"
+#include "console/json.hpp"
+#include "options/shared.hpp"
+
+namespace bigsmall::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct decompress_result {
+    std::string source, output;
+    archive::unpack_result unpacked;
+    double seconds = 0;
+};
+
+fs::path default_output(const std::string& source) {
+    const archive::opened_archive opened(source);
+    opened.require_whole();
+    return opened.restores_directory() ? default_directory(source) : default_safetensors(source);
+}
+
+std::string read_output(const arguments& given) {
+    const auto output = given.value("output");
+    if (!output) return default_output(given.positional(0)).string();
+    if (output->empty()) throw usage_error("--output needs a name");
+    if (*output == "-" && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
+    if (*output == "-" && is_terminal(standard_output) && !given.has("force"))
+        throw error(errc::exists, "standard output is a terminal, which cannot show a checkpoint")
+            .with_hint("send it to a file or a pipe, or insist with -f");
+    return *output;
+}
+
+decompress_result work(const arguments& given) {
+    decompress_result result;
+    result.source = given.positional(0);
+    result.output = read_output(given);
+    work_session session(given, show_ratio::no);
+    archive::unpack_options options;
+    session.apply_to(options, given);
+    if (result.output == "-") {
+        io::file_descriptor_sink out(standard_output, "standard output");
+        result.unpacked = archive::unpack_to(result.source, out, options, session.executor());
+    } else {
+        result.unpacked = archive::unpack(result.source, result.output, options, session.executor());
+    }
+    result.seconds = session.finish();
+    return result;
+}
+
+std::string text_of(const decompress_result& result) {
+    const std::string target = result.output == "-" ? "standard output" : printable(result.output);
+    return "decompressed " + printable(result.source) + " -> " + target + "  (" + fixed(result.seconds, 1) +
+           "s)  " + speed(result.unpacked.restored_bytes, result.seconds) + "\n";
+}
+
+json json_of(const decompress_result& result) {
+    json files = json::array();
+    for (const fs::path& file : result.unpacked.files) files.push_back(file.string());
+    return {{"command", "decompress"},
+            {"source", result.source},
+            {"output", result.output},
+            {"compressed_bytes", result.unpacked.compressed_bytes},
+            {"restored_bytes", result.unpacked.restored_bytes},
+            {"files", std::move(files)},
+            {"elapsed_seconds", seconds_json(result.seconds)}};
+}
+
+exit_code run(const arguments& given) {
+    const decompress_result result = work(given);
+    if (given.has("json"))
+        print_json(json_of(result));
+    else if (!given.has("quiet"))
+        result.output == "-" ? print_to_user(text_of(result)) : print(text_of(result));
+    return exit_code::done;
+}
+
+std::vector<json_field> fields() {
+    return {{"command", "string", "\"decompress\""},
+            {"source", "string", "SRC as given"},
+            {"output", "string", "the file or directory written"},
+            {"compressed_bytes", "integer", "bytes of the archive"},
+            {"restored_bytes", "integer", "bytes of all files restored"},
+            {"files", "array of strings", "the files written"},
+            {"elapsed_seconds", "number", "wall time, three places"}};
+}
+
+} // namespace
+
+command_spec decompress_command() {
+    return {
+        .verb = "decompress",
+        .summary = "Restore what was compressed, byte for byte",
+        .description =
+            {"Restores the .safetensors file or the directory from a .bs file, or from a directory "
+             "that compress --per-shard wrote. Header, order, padding and metadata come back as they "
+             "were, so the SHA-256 of the restored file is that of the source.",
+             "Checksums are checked while decoding: damaged input gives an error and no output."},
+        .positionals = {{.name = "SRC", .help = "A .bs file, or a directory with bigsmall.index.json."}},
+        .options = {{.name = "output",
+                     .letter = 'o',
+                     .value = "OUT",
+                     .help = "Where to write; '-' is standard output, for an archive of one file.",
+                     .fallback = "X.safetensors for X.bs, or the directory X when X.bs holds a directory",
+                     .kind = value_kind::path},
+                    force_option(),
+                    threads_option(),
+                    json_option(),
+                    quiet_option(),
+                    no_progress_option(),
+                    help_option()},
+        .examples = {{"bigsmall decompress model.bs", "Writes model.safetensors, or the directory model."},
+                     {"bigsmall decompress model.bs -o back.safetensors", "Under another name."},
+                     {"bigsmall decompress model.bs -o - | sha256sum", "Without touching the disk."}},
+        .json = fields(),
+        .run = run,
+    };
+}
+
+} // namespace bigsmall::app

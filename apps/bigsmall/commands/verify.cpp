@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "commands/commands.hpp"
+
+#include <optional>
+#include <random>
+
+#include <bigsmall/archive/verify.hpp>
+
+#include "commands/work.hpp"
+#include "console/json.hpp"
+#include "options/shared.hpp"
+
+namespace bigsmall::app {
+namespace {
+
+enum class verify_mode : unsigned char { full, fast, sample, source };
+
+struct request {
+    verify_mode mode = verify_mode::full;
+    std::string file, source;
+    std::optional<double> fraction;
+    std::uint64_t seed = 0;
+};
+
+struct verify_result {
+    request asked;
+    archive::verify_report report;
+    double seconds = 0;
+};
+
+std::string_view name_of(verify_mode mode) {
+    switch (mode) {
+    case verify_mode::full: return "full";
+    case verify_mode::fast: return "fast";
+    case verify_mode::sample: return "sample";
+    case verify_mode::source: return "source";
+    }
+    return "unknown";
+}
+
+std::uint64_t random_seed() {
+    std::random_device random;
+    return random(); // 32 bits: short enough to type again
+}
+
+request read_request(const arguments& given) {
+    given.exclude("fast", "sample");
+    given.exclude("fast", "source");
+    given.exclude("sample", "source");
+    if (given.has("seed") && !given.has("sample")) throw usage_error("--seed needs --sample");
+    request asked;
+    asked.file = given.positional(0);
+    asked.fraction = given.fraction("sample");
+    if (given.has("fast")) asked.mode = verify_mode::fast;
+    if (asked.fraction) {
+        asked.mode = verify_mode::sample;
+        const auto seed = given.integer("seed");
+        asked.seed = seed ? *seed : random_seed();
+    }
+    if (const auto source = given.value("source")) {
+        asked.mode = verify_mode::source;
+        asked.source = *source;
+    }
+    return asked;
+}
+
+archive::verify_report run_mode(const request& asked, const archive::verify_options& options,
+                                parallel::tbb_executor& executor) {
+    switch (asked.mode) {
+    case verify_mode::fast: return archive::verify_fast(asked.file, options);
+    case verify_mode::sample:
+        return archive::verify_sample(asked.file, *asked.fraction, asked.seed, options, executor);
+    case verify_mode::source: return archive::verify_against(asked.file, asked.source, options, executor);
+    case verify_mode::full: break;
+    }
+    return archive::verify(asked.file, options, executor);
+}
+
+std::string problem_line(const archive::damage& found) {
+    std::string line = found.file;
+    if (!found.member.empty()) line += ": " + found.member;
+    if (!found.tensor.empty()) line += ": tensor " + found.tensor;
+    if (found.block) line += ": block " + std::to_string(*found.block);
+    if (found.offset) {
+        line += ": at byte " + std::to_string(*found.offset);
+        if (found.bytes) line += " (" + with_thousands(*found.bytes) + " bytes)";
+        if (!found.block && !found.member.empty()) line += " of the restored file";
+    }
+    return printable(line + ": " + found.what) + "\n";
+}
+
+std::string totals(const verify_result& result) {
+    const archive::verify_report& report = result.report;
+    return "checked " + with_thousands(report.tensors_checked) + " of " +
+           with_thousands(report.tensors_total) + " tensors, " + with_thousands(report.blocks_checked) +
+           " blocks, " + exact_size(report.bytes_checked) + " in " + with_thousands(report.files) +
+           " files, " + fixed(result.seconds, 1) + "s  " + speed(report.bytes_checked, result.seconds) + "\n";
+}
+
+std::string text_of(const verify_result& result, bool verbose) {
+    std::string text;
+    for (const archive::damage& found : result.report.problems) text += problem_line(found);
+    for (const std::string& note : result.report.notes) text += "note: " + printable(note) + "\n";
+    if (result.asked.mode == verify_mode::sample)
+        text += "sampled " + with_thousands(result.report.blocks_checked) + " of " +
+                with_thousands(result.report.blocks_total) + " blocks, --seed " +
+                std::to_string(result.asked.seed) + "\n";
+    if (verbose) text += totals(result);
+    return text + (result.report.ok ? "OK\n" : "FAIL\n");
+}
+
+template <class T>
+json or_null(const std::optional<T>& value) {
+    return value ? json(*value) : json(nullptr);
+}
+
+json problems_json(const std::vector<archive::damage>& problems) {
+    json list = json::array();
+    for (const archive::damage& found : problems)
+        list.push_back({{"kind", bigsmall::name_of(found.code)},
+                        {"file", found.file},
+                        {"member", found.member},
+                        {"tensor", found.tensor},
+                        {"block", or_null(found.block)},
+                        {"offset", or_null(found.offset)},
+                        {"bytes", or_null(found.bytes)},
+                        {"what", found.what}});
+    return list;
+}
+
+json json_of(const verify_result& result) {
+    const archive::verify_report& report = result.report;
+    const bool sampled = result.asked.mode == verify_mode::sample;
+    return {{"command", "verify"},
+            {"file", result.asked.file},
+            {"mode", name_of(result.asked.mode)},
+            {"ok", report.ok},
+            {"files", report.files},
+            {"tensors_total", report.tensors_total},
+            {"tensors_checked", report.tensors_checked},
+            {"blocks_total", report.blocks_total},
+            {"blocks_checked", report.blocks_checked},
+            {"bytes_checked", report.bytes_checked},
+            {"fraction", or_null(result.asked.fraction)},
+            {"seed", sampled ? json(result.asked.seed) : json(nullptr)},
+            {"problems", problems_json(report.problems)},
+            {"notes", report.notes},
+            {"elapsed_seconds", seconds_json(result.seconds)}};
+}
+
+exit_code run(const arguments& given) {
+    verify_result result;
+    result.asked = read_request(given);
+    work_session session(given, show_ratio::no);
+    archive::verify_options options;
+    session.apply_to(options, given);
+    result.report = run_mode(result.asked, options, session.executor());
+    result.seconds = session.finish();
+    if (given.has("json"))
+        print_json(json_of(result));
+    else if (!given.has("quiet"))
+        print(text_of(result, given.has("verbose")));
+    return result.report.ok ? exit_code::done : exit_code::no;
+}
+
+std::vector<json_field> fields() {
+    return {
+        {"command", "string", "\"verify\""},
+        {"file", "string", "FILE as given"},
+        {"mode", "string", "full, fast, sample or source"},
+        {"ok", "boolean", "true when nothing wrong was found (exit code 0), else false (1)"},
+        {"files", "integer", "archive files looked at"},
+        {"tensors_total", "integer", "tensors in the archive"},
+        {"tensors_checked", "integer", "tensors of which something was decoded; all of it unless sampled"},
+        {"blocks_total", "integer", "blocks in the archive"},
+        {"blocks_checked", "integer", "blocks decoded; one that several tensors share counts for each"},
+        {"bytes_checked", "integer", "uncompressed bytes decoded and compared"},
+        {"fraction", "number or null", "the value of --sample"},
+        {"seed", "integer or null", "repeats the same sample with --seed"},
+        {"problems", "array", "what is wrong; empty when ok"},
+        {"problems[].kind", "string", "corrupt, truncated, mismatch, missing, unsupported ..."},
+        {"problems[].file", "string", "the file of the archive"},
+        {"problems[].member", "string", "the source file in it, or empty"},
+        {"problems[].tensor", "string", "the tensor, or empty"},
+        {"problems[].block", "integer or null", "number of the block in the tensor"},
+        {"problems[].offset", "integer or null", "first byte: of file for a block, else of member"},
+        {"problems[].bytes", "integer or null", "how many bytes from there"},
+        {"problems[].what", "string", "the problem in words"},
+        {"notes", "array of strings", "what is odd but harmless"},
+        {"elapsed_seconds", "number", "wall time, three places"}};
+}
+
+std::vector<option_spec> options() {
+    return {{.name = "fast",
+             .help = "Check headers, index and sizes only; no weights are decoded. Seconds even for 30 GB."},
+            {.name = "sample",
+             .value = "F",
+             .help = "Decode a random share of the blocks, for example 0.001; at least one."},
+            {.name = "seed",
+             .value = "N",
+             .help = "With --sample: choose the same blocks again.",
+             .fallback = "random, and printed"},
+            {.name = "source",
+             .value = "SRC",
+             .help = "Also compare with the .safetensors file or directory that was compressed.",
+             .kind = value_kind::path},
+            {.name = "verbose", .help = "Print how much was checked as well."},
+            threads_option(),
+            json_option(),
+            {.name = "quiet", .letter = 'q', .help = "Print errors only: the exit code is the answer."},
+            no_progress_option(),
+            help_option()};
+}
+
+} // namespace
+
+command_spec verify_command() {
+    return {
+        .verb = "verify",
+        .summary = "Check that an archive is whole",
+        .description =
+            {"Decodes everything and compares it with the receipts in the archive: a checksum for each "
+             "block, MD5 for each tensor, SHA-256 for each file. Prints one line for each problem, "
+             "then OK or FAIL.",
+             "OK means that every weight that was checked is bit-identical to the original."},
+        .positionals = {{.name = "FILE", .help = "A .bs file, or a directory with bigsmall.index.json."}},
+        .options = options(),
+        .examples = {{"bigsmall verify model.bs", "Everything."},
+                     {"bigsmall verify --fast model.bs", "The structure only."},
+                     {"bigsmall verify --sample 0.001 model.bs", "A thousandth of the weights."},
+                     {"bigsmall verify model.bs --source model.safetensors", "Against the original."}},
+        .json = fields(),
+        .run = run,
+    };
+}
+
+} // namespace bigsmall::app

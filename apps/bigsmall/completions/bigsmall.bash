@@ -1,0 +1,72 @@
+# Generated from the command table by 'bigsmall generate completions'. Do not edit.
+_bigsmall_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+_bigsmall_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
+}
+
+_bigsmall_verbs="compress decompress info verify stat help"
+
+_bigsmall() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        _bigsmall_words "$word" "$_bigsmall_verbs --help --version"
+        return
+    fi
+    case "$verb $before" in
+        "compress --output" | "compress -o") _bigsmall_files "$word"; return ;;
+        "compress --threads") return ;;
+        "decompress --output" | "decompress -o") _bigsmall_files "$word"; return ;;
+        "decompress --threads") return ;;
+        "verify --sample") return ;;
+        "verify --seed") return ;;
+        "verify --source") _bigsmall_files "$word"; return ;;
+        "verify --threads") return ;;
+        "stat --sort") _bigsmall_words "$word" "ratio size name"; return ;;
+        "stat --tensor") return ;;
+    esac
+    case "$verb" in
+        compress)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--output -o --per-shard --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        decompress)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--output -o --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        info)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--json --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        verify)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--fast --sample --seed --source --verbose --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        stat)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--sort --reverse --tensor --json --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        help)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--help -h"
+            else
+                _bigsmall_words "$word" "$_bigsmall_verbs"
+            fi ;;
+    esac
+}
+
+complete -F _bigsmall bigsmall

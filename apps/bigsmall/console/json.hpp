@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSL-1.0
+// The one JSON object that --json prints.
+#pragma once
+
+#include <cstdint>
+
+#include <nlohmann/json.hpp>
+
+#include "console/format.hpp"
+#include "console/output.hpp"
+
+namespace bigsmall::app {
+
+using json = nlohmann::ordered_json;
+
+/// Prints an object as one JSON text. Bytes that are not UTF-8 become U+FFFD. Throws error(errc::io).
+inline void print_json(const json& object) {
+    print(object.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+/// 75.53 as a number with two places, or null when there is no whole.
+inline json percent_json(std::uint64_t part, std::uint64_t whole) {
+    if (whole == 0) return nullptr;
+    const double hundredths = 100.0 * percent(part, whole);
+    return static_cast<double>(static_cast<std::uint64_t>(hundredths + 0.5)) / 100.0;
+}
+
+/// Seconds with three places.
+inline json seconds_json(double seconds) {
+    return static_cast<double>(static_cast<std::uint64_t>(seconds * 1000.0 + 0.5)) / 1000.0;
+}
+
+} // namespace bigsmall::app

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSL-1.0
+// The two streams of the tool: data on standard output, words to the user on standard error.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace bigsmall::app {
+
+inline constexpr int standard_output = 1;
+inline constexpr int standard_error = 2;
+
+/// Gives every closed standard stream a descriptor, so that no file opened later lands on number 1 or 2
+/// and is written over. Writing to a standard output that was closed still fails. SIGPIPE is ignored: a
+/// reader that goes away is an error to report, not a death without a word.
+void prepare_standard_streams();
+
+/// Writes all of `text` to standard output. Throws error(errc::io).
+void print(std::string_view text);
+
+/// Writes `text` to standard error; nothing can be done when that fails.
+void print_to_user(std::string_view text) noexcept;
+
+/// "bigsmall: ..." on standard error.
+void tell(std::string_view line);
+
+/// "bigsmall: error: ..." and, when there is one, "bigsmall: hint: ..." on standard error.
+void tell_error(const std::string& message, const std::string& hint);
+
+bool is_terminal(int descriptor) noexcept;
+
+/// Columns of the terminal on standard error, 80 when it does not say.
+std::size_t terminal_columns() noexcept;
+
+} // namespace bigsmall::app

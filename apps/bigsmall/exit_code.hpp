@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSL-1.0
+// What the tool answers to the shell, the same for every command. This is the only table of exit codes:
+// the help, the man pages and the documentation print it.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include <bigsmall/core/error.hpp>
+
+namespace bigsmall::app {
+
+enum class exit_code : int {
+    done = 0,
+    no = 1,          ///< the command ran and its answer is no: a mismatch, nothing found
+    usage = 2,
+    bad_input = 3,
+    io = 4,
+    refused = 6,
+    interrupted = 130,
+};
+
+struct exit_code_line {
+    exit_code code;
+    std::string_view meaning;
+};
+
+inline constexpr std::array exit_codes{
+    exit_code_line{exit_code::done, "done"},
+    exit_code_line{exit_code::no, "the answer is no: a mismatch, damage found, nothing matched"},
+    exit_code_line{exit_code::usage, "the command line is wrong"},
+    exit_code_line{exit_code::bad_input, "an input file is broken, or not of a kind that can be read"},
+    exit_code_line{exit_code::io, "a file is missing, or a read or a write failed"},
+    exit_code_line{exit_code::refused, "the output exists already and -f was not given"},
+    exit_code_line{exit_code::interrupted, "interrupted (143 when ended by SIGTERM, 129 by SIGHUP)"},
+};
+
+/// The exit code for an error of the library.
+constexpr exit_code exit_code_of(errc code) noexcept {
+    switch (code) {
+    case errc::mismatch: return exit_code::no;
+    case errc::invalid_argument: return exit_code::usage;
+    case errc::corrupt:
+    case errc::truncated:
+    case errc::unsupported:
+    case errc::invalid_input:
+    case errc::limit: return exit_code::bad_input;
+    case errc::io:
+    case errc::missing: return exit_code::io;
+    case errc::exists: return exit_code::refused;
+    case errc::cancelled: return exit_code::interrupted;
+    }
+    return exit_code::io;
+}
+
+} // namespace bigsmall::app

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSL-1.0
+# Warnings and sanitizers for what we build ourselves. Users of the library never inherit them.
+
+add_library(bigsmall_warnings INTERFACE)
+target_compile_options(bigsmall_warnings INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+    $<$<BOOL:${BIGSMALL_WERROR}>:-Werror>)
+
+add_library(bigsmall_sanitizers INTERFACE)
+if(BIGSMALL_SANITIZE)
+    set(flags -fsanitize=${BIGSMALL_SANITIZE} -fno-omit-frame-pointer)
+    if(BIGSMALL_SANITIZE MATCHES "undefined")
+        list(APPEND flags -fno-sanitize-recover=all)
+    endif()
+    target_compile_options(bigsmall_sanitizers INTERFACE ${flags})
+    target_compile_definitions(bigsmall_sanitizers INTERFACE _GLIBCXX_ASSERTIONS)
+    target_link_options(bigsmall_sanitizers INTERFACE ${flags})
+endif()
+
+function(bigsmall_own_target target)
+    target_link_libraries(${target} PRIVATE bigsmall_warnings bigsmall_sanitizers)
+    set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSL-1.0
+# BIGSMALL_VERSION, read from the header so that there is one place to change it.
+set(version_header "${CMAKE_CURRENT_LIST_DIR}/../include/bigsmall/core/version.hpp")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${version_header}")
+file(STRINGS "${version_header}" version_lines REGEX "^#define BIGSMALL_VERSION_(MAJOR|MINOR|PATCH) [0-9]+$")
+set(BIGSMALL_VERSION "")
+foreach(part MAJOR MINOR PATCH)
+    if(NOT "${version_lines}" MATCHES "BIGSMALL_VERSION_${part} ([0-9]+)")
+        message(FATAL_ERROR "no BIGSMALL_VERSION_${part} in ${version_header}")
+    endif()
+    list(APPEND BIGSMALL_VERSION "${CMAKE_MATCH_1}")
+endforeach()
+list(JOIN BIGSMALL_VERSION "." BIGSMALL_VERSION)
+unset(version_header)
+unset(version_lines)

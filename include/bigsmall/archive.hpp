@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSL-1.0
+// Whole checkpoints: pack, unpack, verify, inspect, random access. Costs: nlohmann/json, OpenSSL (-lcrypto),
+// zstd (-lzstd), xxHash. Bring an executor: parallel/executor.hpp has a serial one, parallel/tbb.hpp one on oneTBB.
+#pragma once
+
+#include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/inspect.hpp>
+#include <bigsmall/archive/names.hpp>
+#include <bigsmall/archive/pack.hpp>
+#include <bigsmall/archive/reader.hpp>
+#include <bigsmall/archive/unpack.hpp>
+#include <bigsmall/archive/verify.hpp>

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSL-1.0
+// Turns planned members into one container: read, hash, code and write overlap, batch after batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <bigsmall/archive/pack_batch.hpp>
+#include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/plan.hpp>
+#include <bigsmall/archive/receipts.hpp>
+#include <bigsmall/core/version.hpp>
+#include <bigsmall/io/checksum.hpp>
+#include <bigsmall/io/container/writer.hpp>
+#include <bigsmall/parallel/executor.hpp>
+#include <bigsmall/parallel/pool.hpp>
+
+namespace bigsmall::archive::detail {
+
+/// Packs the containers of one plan, one after another. Contents that an earlier container holds become
+/// references to it.
+class container_packer {
+public:
+    container_packer(const pack_plan& plan, const pack_options& options) : plan_(plan), options_(options) {}
+
+    /// What the container is called by its siblings; member paths are written relative to `folder`, a prefix
+    /// of theirs that ends in '/' or is empty.
+    struct naming {
+        std::string file;
+        std::string folder;
+    };
+
+    /// Writes members [first, last) as one container and returns its index.
+    template <parallel::executor E>
+    io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e,
+                            const naming& name = {}) {
+        io::container_index index = skeleton(first, last, name);
+        io::container_writer writer(to);
+        pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec);
+        receipt_chain receipts;
+        parallel::object_pool<scratch> memories;
+        e.template pipeline<pack_batch>(
+            batches_in_flight(e.concurrency()),
+            [&](pack_batch& batch) {
+                check_cancelled(options_);
+                return producer.next(batch);
+            },
+            parallel::in_order([&](pack_batch& batch) { hash(batch, index.members[batch.member - first], receipts, e); }),
+            parallel::any_order([&](pack_batch& batch) { code(batch, memories, e); }),
+            parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
+        writer.finish(index);
+        remember(index, name);
+        written_before_ += writer.position();
+        return index;
+    }
+
+    /// Counts a file that was copied beside the containers.
+    void copied(const source_file& file) {
+        done_bytes_ += file.stamp.bytes;
+        written_before_ += file.stamp.bytes;
+        if (options_.progress != nullptr)
+            options_.progress->on_progress({file.name, done_bytes_, plan_.source_bytes, written_before_});
+    }
+
+private:
+    /// A content that a finished container holds.
+    struct stored_content {
+        io::content_entry entry;
+        std::string file;
+    };
+
+    /// The index with everything that is known before coding; numbers_ maps the plan's contents to its own.
+    io::container_index skeleton(std::uint32_t first, std::uint32_t last, const naming& name) {
+        io::container_index index;
+        index.writer = std::string("bigsmall ") + version_string;
+        index.directory = plan_.directory && name.file.empty();
+        numbers_.clear();
+        std::map<std::string, std::uint32_t> siblings;
+        for (std::uint32_t m = first; m < last; ++m) {
+            const planned_member& planned = plan_.members[m];
+            io::member_entry member;
+            member.kind = planned.kind;
+            member.path = planned.file.name.substr(name.folder.size());
+            member.raw_bytes = planned.file.stamp.bytes;
+            member.header = planned.header;
+            for (const planned_extent& extent : planned.extents)
+                member.extents.push_back({extent.kind, number_of(extent, first, index, siblings)});
+            index.members.push_back(std::move(member));
+        }
+        return index;
+    }
+
+    std::uint32_t number_of(const planned_extent& extent, std::uint32_t first, io::container_index& index,
+                            std::map<std::string, std::uint32_t>& siblings) {
+        const auto [at, added] =
+            numbers_.try_emplace(extent.content, static_cast<std::uint32_t>(index.contents.size()));
+        if (!added) return at->second;
+        if (plan_.contents[extent.content].member >= first) {
+            io::content_entry content;
+            content.raw_bytes = extent.bytes;
+            content.block_bytes = options_.block_bytes;
+            index.contents.push_back(std::move(content));
+            return at->second;
+        }
+        const stored_content& stored = stored_.at(extent.content);
+        const auto [sibling, is_new] =
+            siblings.try_emplace(stored.file, static_cast<std::uint32_t>(index.siblings.size() + 1));
+        if (is_new) index.siblings.push_back(stored.file);
+        index.contents.push_back(stored.entry);
+        index.contents.back().home = sibling->second;
+        return at->second;
+    }
+
+    template <parallel::executor E>
+    void hash(pack_batch& batch, io::member_entry& member, receipt_chain& receipts, E& e) {
+        if (batch.first) receipts.start_file(plan_.members[batch.member].header);
+        receipts.add(batch.bytes(), std::span(batch.pieces), e);
+        if (batch.last) member.sha256 = receipts.finish_file();
+    }
+
+    template <parallel::executor E>
+    void code(pack_batch& batch, parallel::object_pool<scratch>& memories, E& e) {
+        e.for_each(batch.blocks.size(), [&](std::size_t i) {
+            pack_block& block = batch.blocks[i];
+            const bytes_view raw = batch.bytes().subspan(block.raw_at, block.raw_bytes);
+            const bytes_span out =
+                bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw_bytes));
+            const auto memory = memories.borrow();
+            block.coded = options_.codec.encode(block.type, raw, out, *memory);
+            block.checksum = io::checksum(out.first(block.coded.bytes));
+        });
+    }
+
+    void write(const pack_batch& batch, io::container_index& index, io::container_writer& writer) {
+        for (const pack_block& block : batch.blocks) {
+            const bytes_view stored = bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes);
+            const std::uint64_t offset = writer.append_block(stored);
+            io::content_entry& content = index.contents[numbers_.at(block.content)];
+            if (block.first) content.offset = offset;
+            content.blocks.push_back(
+                {stored.size(), block.checksum, block.coded.label.grouping, block.coded.label.entropy});
+        }
+        for (const pack_piece& piece : batch.pieces)
+            if (piece.wanted && piece.last) index.contents[numbers_.at(piece.content)].md5 = piece.md5;
+        report(batch, writer);
+    }
+
+    void report(const pack_batch& batch, const io::container_writer& writer) {
+        const planned_member& member = plan_.members[batch.member];
+        done_bytes_ += batch.raw_bytes + (batch.first ? member.header.size() : 0);
+        if (options_.progress == nullptr) return;
+        const std::string* item = &member.file.name;
+        if (!batch.pieces.empty()) {
+            const std::string& tensor = member.extents[batch.pieces.back().extent].tensor;
+            if (!tensor.empty()) item = &tensor;
+        }
+        options_.progress->on_progress(
+            {*item, done_bytes_, plan_.source_bytes, written_before_ + writer.position()});
+    }
+
+    /// Keeps what later containers may refer to.
+    void remember(const io::container_index& index, const naming& name) {
+        if (name.file.empty()) return;
+        for (const auto& [content, number] : numbers_)
+            if (index.contents[number].home == 0) stored_[content] = {index.contents[number], name.file};
+    }
+
+    const pack_plan& plan_;
+    const pack_options& options_;
+    std::unordered_map<std::uint32_t, std::uint32_t> numbers_;
+    std::unordered_map<std::uint32_t, stored_content> stored_;
+    std::uint64_t done_bytes_ = 0;
+    std::uint64_t written_before_ = 0;
+};
+
+} // namespace bigsmall::archive::detail

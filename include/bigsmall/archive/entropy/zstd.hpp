@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSL-1.0
+// Wire id 4: a Zstandard frame, the LZ candidate for streams with repeats. Lives here and not in codec/ because it
+// links libzstd. The frame carries its content size and no checksum (the block has one).
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <zstd.h>
+
+#include <bigsmall/codec/policies.hpp>
+
+namespace bigsmall::archive::entropy {
+
+struct zstd {
+    static constexpr wire_id id = 4;
+    static constexpr std::string_view name = "zstd";
+    static constexpr int level = 9;
+
+    static std::size_t bound(std::size_t raw_bytes) noexcept { return ZSTD_compressBound(raw_bytes); }
+
+    /// An LZ coder is slow next to the others: it runs when one sampled position in 32 repeats something.
+    static bool promising(bytes_view raw, const encode_context& context) noexcept {
+        return context.statistics.distinct > 1 && repeats_in_256(raw) >= 8;
+    }
+    static std::optional<std::size_t> encode(bytes_view raw, bytes_span out) noexcept {
+        const std::size_t written = ZSTD_compress(out.data(), out.size(), raw.data(), raw.size(), level);
+        if (ZSTD_isError(written)) return std::nullopt;
+        return written;
+    }
+    static status decode(bytes_view coded, bytes_span raw) noexcept {
+        if (ZSTD_getFrameContentSize(coded.data(), coded.size()) != raw.size()) return status::corrupt;
+        const std::size_t frame = ZSTD_findFrameCompressedSize(coded.data(), coded.size());
+        if (ZSTD_isError(frame) || frame != coded.size()) return status::corrupt;
+        const std::size_t written = ZSTD_decompress(raw.data(), raw.size(), coded.data(), coded.size());
+        return written == raw.size() ? status::ok : status::corrupt;
+    }
+};
+
+} // namespace bigsmall::archive::entropy

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSL-1.0
+// A directory of outputs of which nothing is seen until all of it is there.
+#pragma once
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <bigsmall/core/error.hpp>
+#include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/posix.hpp>
+
+namespace bigsmall::archive {
+
+/// Files are written into a hidden directory. A target that does not exist yet then appears by one rename;
+/// into one that exists, the files are moved one by one, each replaced whole, other files left alone. Without a
+/// commit the destructor removes the hidden directory, and the target is as it was.
+class output_directory {
+public:
+    /// Throws: errc::exists when the target is a directory that is not empty and `existing` is refuse, or is no
+    /// directory; errc::missing when its parent is missing; errc::io.
+    output_directory(const std::filesystem::path& target, io::if_exists existing)
+        : target_(without_trailing_slash(target)), existing_(existing) {
+        namespace fs = std::filesystem;
+        std::error_code failed;
+        merge_ = fs::is_directory(target_, failed);
+        if (!merge_ && fs::exists(fs::symlink_status(target_, failed)))
+            throw error(errc::exists, "the output must be a directory, but a file is there")
+                .in_file(target_.string());
+        if (merge_ && existing_ == io::if_exists::refuse && !fs::is_empty(target_, failed))
+            throw error(errc::exists, "the output directory is there already and is not empty")
+                .in_file(target_.string());
+        make_staging();
+    }
+
+    output_directory(const output_directory&) = delete;
+    output_directory& operator=(const output_directory&) = delete;
+
+    ~output_directory() {
+        std::error_code ignored;
+        if (!committed_) std::filesystem::remove_all(staging_, ignored);
+    }
+
+    /// Where to write the file that is to be called `name` (relative, safe, '/' between parts). Makes the
+    /// directories above it. Throws: errc::io.
+    std::filesystem::path place(const std::string& name) {
+        const std::filesystem::path path = staging_ / name;
+        make_directories(path.parent_path());
+        names_.push_back(name);
+        return path;
+    }
+
+    /// Where that file will be after commit().
+    std::filesystem::path final_path(const std::string& name) const { return target_ / name; }
+
+    /// Shows the files under their names. Throws: errc::exists, errc::io. Guarantee: a new directory appears
+    /// whole or not at all; in an existing one, each file does.
+    void commit() {
+        if (merge_) move_files();
+        else rename_all();
+        committed_ = true;
+    }
+
+private:
+    static std::filesystem::path without_trailing_slash(const std::filesystem::path& path) {
+        return path.has_filename() || !path.has_relative_path() ? path : path.parent_path();
+    }
+
+    void make_staging() {
+        std::random_device random;
+        std::array<char, 20> digits{};
+        std::snprintf(digits.data(), digits.size(), "%08x%08x", static_cast<unsigned>(random()),
+                      static_cast<unsigned>(random()));
+        const std::string stem = merge_ ? "bigsmall" : target_.filename().string().substr(0, 200);
+        // Inside an existing target, which may be the root of a file system, else beside the new one.
+        staging_ = (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
+        std::error_code failed;
+        if (!std::filesystem::create_directory(staging_, failed))
+            throw io::detail::system_error("create the output directory", target_.string(),
+                                           failed ? failed.value() : EEXIST);
+    }
+
+    void make_directories(const std::filesystem::path& path) const {
+        std::error_code failed;
+        std::filesystem::create_directories(path, failed);
+        if (failed) throw io::detail::system_error("create a directory", path.string(), failed.value());
+    }
+
+    void rename_all() {
+        const int failed = io::detail::rename_no_replace(staging_.c_str(), target_.c_str());
+        if (failed == EEXIST)
+            throw error(errc::exists, "the output directory has appeared meanwhile").in_file(target_.string());
+        if (failed != 0)
+            throw io::detail::system_error("give the finished directory its name", target_.string(), failed);
+        io::detail::sync_directory(target_.parent_path(), target_.string());
+    }
+
+    void move_files() {
+        for (const std::string& name : names_) check_target(final_path(name));
+        for (const std::string& name : names_) {
+            const std::filesystem::path to = final_path(name), from = staging_ / name;
+            make_directories(to.parent_path());
+            const int failed = existing_ == io::if_exists::refuse
+                                   ? io::detail::rename_no_replace(from.c_str(), to.c_str())
+                               : ::rename(from.c_str(), to.c_str()) == 0 ? 0
+                                                                         : errno;
+            if (failed != 0)
+                throw io::detail::system_error("give the finished file its name", to.string(), failed);
+            io::detail::sync_directory(to.parent_path(), to.string());
+        }
+        std::error_code ignored;
+        std::filesystem::remove_all(staging_, ignored);
+    }
+
+    // Before the first file is moved, so that a directory in the way of the last leaves all as it was.
+    static void check_target(const std::filesystem::path& path) {
+        std::error_code failed;
+        const auto status = std::filesystem::symlink_status(path, failed);
+        if (std::filesystem::is_directory(status))
+            throw error(errc::exists, "a directory is where an output file is to be").in_file(path.string());
+    }
+
+    std::filesystem::path target_, staging_;
+    io::if_exists existing_;
+    std::vector<std::string> names_;
+    bool merge_ = false;
+    bool committed_ = false;
+};
+
+} // namespace bigsmall::archive

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSL-1.0
+// Packing: a safetensors file or a whole model directory becomes one container. `pack_shards.hpp` makes one
+// container per shard.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <bigsmall/archive/container_packer.hpp>
+#include <bigsmall/archive/duplicates.hpp>
+#include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/pack_shards.hpp>
+#include <bigsmall/archive/plan.hpp>
+#include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/sink.hpp>
+#include <bigsmall/parallel/executor.hpp>
+
+namespace bigsmall::archive {
+
+/// Packs `source`, a safetensors file or a directory, as one container into any sink, a pipe included.
+/// Reads every byte once (parts that look equal up to three times more), writes front to back. The bytes
+/// depend on the source, the codec and block_bytes only.
+/// Memory: below 256 MiB and 8 MiB per thread, beside the index.
+/// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
+template <parallel::executor E>
+pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
+    detail::check_block_bytes(options);
+    pack_plan plan = make_plan(find_files(source));
+    find_duplicates(plan, duplicate_scope::everywhere, options, e);
+    detail::container_packer packer(plan, options);
+    const std::uint64_t before = output.position();
+    packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
+    pack_result result = detail::count_tensors(plan);
+    result.compressed_bytes = output.position() - before;
+    return result;
+}
+
+/// Packs `source` into the file `output`, or with per_shard into the directory `output`. The output appears
+/// whole or not at all; the source is only read.
+/// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
+/// errc::invalid_argument when it lies inside the source, or when per_shard is given a single file.
+template <parallel::executor E>
+pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output,
+                 const pack_options& options, E& e) {
+    if (options.per_shard) return detail::pack_shards(source, output, options, e);
+    detail::require_outside(output, source);
+    io::atomic_file file(output, options.existing);
+    pack_result result = pack_to(source, file, options, e);
+    file.commit();
+    result.files.push_back({output, result.source_bytes, result.compressed_bytes});
+    return result;
+}
+
+} // namespace bigsmall::archive

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSL-1.0
+// What packing can be told, and what it tells.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/options.hpp>
+#include <bigsmall/archive/plan.hpp>
+#include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/core/error.hpp>
+#include <bigsmall/core/units.hpp>
+#include <bigsmall/io/container/format.hpp>
+
+namespace bigsmall::archive {
+
+/// How a directory is laid out.
+struct pack_options : run_options {
+    bool per_shard = false;                  ///< one container per safetensors file, everything else copied
+    std::uint64_t block_bytes = 256 * KiB;   ///< raw bytes per block, 1 to 16 MiB
+    codec_ref codec = default_codec();
+};
+
+struct packed_file {
+    std::filesystem::path path;
+    std::uint64_t source_bytes = 0, stored_bytes = 0;
+};
+
+struct pack_result {
+    std::uint64_t source_bytes = 0;      ///< of all source files, headers included
+    std::uint64_t compressed_bytes = 0;  ///< of everything written
+    std::uint64_t tensors = 0;
+    std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
+    std::vector<packed_file> files;      ///< what was written, carried files included
+};
+
+namespace detail {
+
+inline void check_block_bytes(const pack_options& options) {
+    if (options.block_bytes >= 1 && options.block_bytes <= io::max_raw_block_bytes) return;
+    throw error(errc::invalid_argument, "blocks of " + std::to_string(options.block_bytes) +
+                                            " bytes are not possible: 1 byte to 16 MiB are");
+}
+
+inline void require_outside(const std::filesystem::path& output, const std::filesystem::path& source) {
+    if (!lies_within(output, source)) return;
+    throw error(errc::invalid_argument, "the output would be written into the source " + source.string())
+        .in_file(output.string())
+        .with_hint("choose a place outside of it");
+}
+
+inline pack_result count_tensors(const pack_plan& plan) {
+    pack_result result;
+    result.source_bytes = plan.source_bytes;
+    for (std::uint32_t m = 0; m < plan.members.size(); ++m) {
+        const std::vector<planned_extent>& extents = plan.members[m].extents;
+        for (std::uint32_t x = 0; x < extents.size(); ++x) {
+            if (extents[x].kind != io::extent_kind::tensor) continue;
+            const planned_content& original = plan.contents[extents[x].content];
+            ++result.tensors;
+            if (original.member != m || original.extent != x) ++result.duplicate_tensors;
+        }
+    }
+    return result;
+}
+
+} // namespace detail
+
+} // namespace bigsmall::archive

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSL-1.0
+// Packing a directory shard by shard, the layout for model hubs: one container per safetensors file, every
+// other file as it is, and an index.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <bigsmall/archive/carried_files.hpp>
+#include <bigsmall/archive/container_packer.hpp>
+#include <bigsmall/archive/duplicates.hpp>
+#include <bigsmall/archive/output_directory.hpp>
+#include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/plan.hpp>
+#include <bigsmall/archive/shard_index.hpp>
+#include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/core/version.hpp>
+#include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/parallel/executor.hpp>
+
+namespace bigsmall::archive::detail {
+
+class shard_packer {
+public:
+    shard_packer(pack_plan plan, std::vector<source_file> carried, output_directory& output,
+                 const pack_options& options)
+        : plan_(std::move(plan)), carried_(std::move(carried)), output_(output), options_(options),
+          packer_(plan_, options) {}
+
+    template <parallel::executor E>
+    pack_result run(E& e) {
+        find_duplicates(plan_, duplicate_scope::one_directory, options_, e);
+        index_.writer = std::string("bigsmall ") + version_string;
+        name_everything();
+        for (std::uint32_t m = 0; m < plan_.members.size(); ++m) pack_shard(m, e);
+        for (std::size_t i = 0; i < carried_.size(); ++i) carry(i);
+        write_index();
+        output_.commit();
+
+        pack_result result = count_tensors(plan_);
+        for (const packed_file& file : written_) result.compressed_bytes += file.stored_bytes;
+        result.files = std::move(written_);
+        return result;
+    }
+
+private:
+    static std::string folder_of(const std::string& name) { return name.substr(0, name.rfind('/') + 1); }
+
+    /// Fills in all names and checks that they fit together before anything is written.
+    void name_everything() {
+        for (const planned_member& member : plan_.members) {
+            const std::string& name = member.file.name;
+            const std::string stem = name.substr(0, name.size() - std::string_view(".safetensors").size());
+            index_.shards.push_back({stem + ".bs", 0, name, member.file.stamp.bytes, {}, {}});
+        }
+        for (const source_file& file : carried_) index_.files.push_back({file.name, file.stamp.bytes, {}});
+        encode_shard_index(index_);
+    }
+
+    template <parallel::executor E>
+    void pack_shard(std::uint32_t m, E& e) {
+        shard_record& shard = index_.shards[m];
+        const std::string folder = folder_of(shard.file);
+        io::atomic_file file(output_.place(shard.file), io::if_exists::refuse);
+        const io::container_index packed =
+            packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
+        shard.stored_bytes = file.position();
+        file.commit();
+        shard.source_sha256 = hex_of(packed.members[0].sha256);
+        for (const std::string& sibling : packed.siblings) shard.needs.push_back(folder + sibling);
+        for (const planned_extent& extent : plan_.members[m].extents) {
+            if (extent.kind != io::extent_kind::tensor) continue;
+            index_.tensor_bytes += extent.bytes;
+            index_.weight_map[extent.tensor].push_back(shard.file);
+        }
+        written_.push_back({output_.final_path(shard.file), shard.source_bytes, shard.stored_bytes});
+    }
+
+    void carry(std::size_t i) {
+        const source_file& file = carried_[i];
+        require_unchanged(file);
+        index_.files[i].sha256 = hex_of(copy_file(file.path, output_.place(file.name), options_));
+        require_unchanged(file);
+        packer_.copied(file);
+        written_.push_back({output_.final_path(file.name), file.stamp.bytes, file.stamp.bytes});
+    }
+
+    void write_index() {
+        const std::string text = encode_shard_index(index_);
+        const std::string name(shard_index_name);
+        io::atomic_file file(output_.place(name), io::if_exists::refuse);
+        file.write(as_bytes_view(text));
+        file.commit();
+        written_.push_back({output_.final_path(name), 0, text.size()});
+    }
+
+    pack_plan plan_;
+    std::vector<source_file> carried_;
+    output_directory& output_;
+    const pack_options& options_;
+    container_packer packer_;
+    shard_index index_;
+    std::vector<packed_file> written_;
+};
+
+/// See pack().
+template <parallel::executor E>
+pack_result pack_shards(const std::filesystem::path& source, const std::filesystem::path& output,
+                        const pack_options& options, E& e) {
+    check_block_bytes(options);
+    std::error_code failed;
+    if (std::filesystem::is_regular_file(source, failed))
+        throw error(errc::invalid_argument, "a container per shard needs a directory, and this is a file")
+            .in_file(source.string());
+    require_outside(output, source);
+    if (lies_within(source, output))
+        throw error(errc::invalid_argument, "the source lies inside the output directory").in_file(output.string());
+    output_directory directory(output, options.existing);
+    source_tree tree = find_files(source), shards{true, {}};
+    std::vector<source_file> carried;
+    for (source_file& file : tree.files) {
+        const bool is_shard = std::string_view(file.name).ends_with(".safetensors");
+        (is_shard ? shards.files : carried).push_back(std::move(file));
+    }
+    pack_plan plan = make_plan(shards);
+    for (const source_file& file : carried) plan.source_bytes += file.stamp.bytes;
+    return shard_packer(std::move(plan), std::move(carried), directory, options).run(e);
+}
+
+} // namespace bigsmall::archive::detail

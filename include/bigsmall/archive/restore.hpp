@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSL-1.0
+// The engine under unpack and verify: decodes members, checks everything that can be checked, and hands the
+// bytes and whatever is wrong to an observer in file order.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/opened_archive.hpp>
+#include <bigsmall/archive/options.hpp>
+#include <bigsmall/archive/restore_batch.hpp>
+#include <bigsmall/core/status.hpp>
+#include <bigsmall/io/safetensors/layout.hpp>
+#include <bigsmall/parallel/executor.hpp>
+#include <bigsmall/parallel/pool.hpp>
+
+namespace bigsmall::archive {
+
+/// Told in the order of the files and their bytes, never by two threads at once.
+class restore_observer {
+public:
+    virtual ~restore_observer() = default;
+
+    virtual void member_begins(const restore_job& job) = 0;
+    /// Something is wrong with the bytes that the next call of bytes_restored() brings, or with a hash that ends
+    /// with them. Throwing ends the run.
+    virtual void found(const restore_job& job, const damage& problem) = 0;
+    /// The next bytes of the member behind its header, those of blocks that failed as zeros. `pieces` names
+    /// the extents in it.
+    virtual void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) = 0;
+    virtual void member_ends(const restore_job& job) = 0;
+};
+
+/// All members of an archive, in its order.
+inline std::vector<restore_job> all_jobs(const opened_archive& archive) {
+    std::vector<restore_job> jobs;
+    for (const opened_container& container : archive.containers())
+        for (const io::member_entry& member : container.index().members)
+            jobs.push_back({&container, &member, container.folder + member.path});
+    return jobs;
+}
+
+namespace detail {
+
+/// What decoding one block after another needs; reused.
+struct decode_memory {
+    byte_buffer stored;
+    scratch codec;
+};
+
+/// Reads, checks and decodes one block. Throws: errc::corrupt, errc::truncated, errc::unsupported, errc::io.
+inline void decode_block(const io::container_reader& home, const io::content_entry& content, std::size_t number,
+                         std::uint64_t offset, bytes_span raw, const codec_ref& codec, decode_memory& memory) {
+    home.read_block_at(offset, content.blocks[number], number, memory.stored);
+    const status answer = codec.decode(memory.stored, raw, memory.codec);
+    if (answer == status::ok) return;
+    const errc code = answer == status::unsupported ? errc::unsupported : errc::corrupt;
+    const auto& entry = content.blocks[number];
+    throw error(code, "block " + std::to_string(number) + " (" +
+                          codec.name_of({entry.grouping, entry.entropy}) + ") cannot be decoded: " + describe(answer))
+        .in_file(home.file().name())
+        .at_offset(offset);
+}
+
+class restore_run {
+public:
+    restore_run(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
+                restore_observer& observer)
+        : jobs_(jobs), codec_(codec), options_(options), observer_(observer) {
+        for (const restore_job& job : jobs) total_bytes_ += job.member->raw_bytes;
+    }
+
+    template <parallel::executor E>
+    void run(E& e) {
+        restore_producer producer(jobs_);
+        e.template pipeline<restore_batch>(
+            batches_in_flight(e.concurrency()),
+            [&](restore_batch& batch) {
+                check_cancelled(options_);
+                return producer.next(batch);
+            },
+            parallel::any_order([&](restore_batch& batch) { decode(batch, e); }),
+            parallel::in_order([&](restore_batch& batch) { hash(batch, e); }),
+            parallel::in_order([&](restore_batch& batch) { deliver(batch); }));
+    }
+
+private:
+    template <parallel::executor E>
+    void decode(restore_batch& batch, E& e) {
+        const opened_container& container = *jobs_[batch.job].container;
+        e.for_each(batch.blocks.size(), [&](std::size_t i) {
+            restore_block& block = batch.blocks[i];
+            const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
+            const auto memory = memories_.borrow();
+            try {
+                decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw,
+                             codec_, *memory);
+            } catch (const error& failure) {
+                block.failure = damage_of(failure);
+                std::fill(raw.begin(), raw.end(), std::uint8_t{0});
+            }
+        });
+    }
+
+    template <parallel::executor E>
+    void hash(restore_batch& batch, E& e) {
+        const restore_job& job = jobs_[batch.job];
+        if (batch.first) begin_member(job);
+        for (restore_block& block : batch.blocks)
+            if (block.failure) add_failure(batch, block);
+        receipts_.add(batch.bytes(), std::span(batch.pieces), e);
+        for (const restored_piece& piece : batch.pieces) {
+            // A part that began in an earlier batch may have been damaged there.
+            extent_intact_ = piece.intact && (piece.first || extent_intact_);
+            if (piece.last && extent_intact_) check_md5(batch, job, piece);
+        }
+        if (batch.last) check_sha256(batch, job);
+    }
+
+    void begin_member(const restore_job& job) {
+        names_ = extent_names(*job.member);
+        member_intact_ = true;
+        receipts_.start_file(job.member->header);
+    }
+
+    void add_failure(restore_batch& batch, restore_block& block) {
+        restored_piece& piece = batch.pieces[block.piece];
+        piece.intact = false;
+        damage problem = std::move(*block.failure);
+        problem.member = jobs_[batch.job].path;
+        problem.tensor = names_[piece.extent];
+        problem.block = block.number;
+        problem.offset = block.offset;
+        problem.bytes = block.content->blocks[block.number].stored_bytes;
+        batch.problems.push_back(std::move(problem));
+        member_intact_ = false;
+    }
+
+    void check_md5(restore_batch& batch, const restore_job& job, const restored_piece& piece) {
+        const auto& content = job.container->index().contents[job.member->extents[piece.extent].content];
+        if (piece.md5 == content.md5) return;
+        damage problem;
+        problem.code = errc::mismatch;
+        problem.what = "the restored bytes do not have the recorded MD5";
+        problem.file = job.container->path.string();
+        problem.member = job.path;
+        problem.tensor = names_[piece.extent];
+        batch.problems.push_back(std::move(problem));
+        member_intact_ = false;
+    }
+
+    void check_sha256(restore_batch& batch, const restore_job& job) {
+        const sha256_digest digest = receipts_.finish_file();
+        if (!member_intact_ || digest == job.member->sha256) return;
+        damage problem;
+        problem.code = errc::mismatch;
+        problem.what = "the restored file does not have the recorded SHA-256";
+        problem.file = job.container->path.string();
+        problem.member = job.path;
+        batch.problems.push_back(std::move(problem));
+    }
+
+    void deliver(restore_batch& batch) {
+        const restore_job& job = jobs_[batch.job];
+        if (batch.first) observer_.member_begins(job);
+        for (const damage& problem : batch.problems) observer_.found(job, problem);
+        observer_.bytes_restored(job, batch.bytes(), batch.pieces);
+        if (batch.last) observer_.member_ends(job);
+        done_bytes_ += batch.raw_bytes + (batch.first ? job.member->header.size() : 0);
+        if (options_.progress != nullptr)
+            options_.progress->on_progress({job.path, done_bytes_, total_bytes_, done_bytes_});
+    }
+
+    const std::vector<restore_job>& jobs_;
+    codec_ref codec_;
+    const run_options& options_;
+    restore_observer& observer_;
+    parallel::object_pool<decode_memory> memories_;
+    receipt_chain receipts_;
+    std::vector<std::string> names_; // of the extents of the member being hashed
+    bool member_intact_ = true, extent_intact_ = true;
+    std::uint64_t total_bytes_ = 0, done_bytes_ = 0;
+};
+
+} // namespace detail
+
+/// Decodes the members of `jobs` and reports to `observer`. Every block is checked by its checksum, every
+/// extent by its MD5, every member by its SHA-256; after a failed block, the hashes above it are not compared.
+/// Memory: below 256 MiB and 8 MiB per thread, beside the index.
+/// Throws: errc::cancelled, and what the observer throws.
+template <parallel::executor E>
+void restore(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
+             restore_observer& observer, E& e) {
+    detail::restore_run(jobs, codec, options, observer).run(e);
+}
+
+} // namespace bigsmall::archive

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSL-1.0
+// Unpacking: the very bytes of the packed files come back, or an error and nothing.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bigsmall/archive/carried_files.hpp>
+#include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/opened_archive.hpp>
+#include <bigsmall/archive/options.hpp>
+#include <bigsmall/archive/output_directory.hpp>
+#include <bigsmall/archive/restore.hpp>
+#include <bigsmall/core/error.hpp>
+#include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/sink.hpp>
+#include <bigsmall/parallel/executor.hpp>
+
+namespace bigsmall::archive {
+
+struct unpack_options : run_options {
+    codec_ref codec = default_codec();
+};
+
+struct unpack_result {
+    std::uint64_t compressed_bytes = 0; ///< of the archive's files
+    std::uint64_t restored_bytes = 0;
+    std::vector<std::filesystem::path> files; ///< what was written; empty when it went to a sink
+};
+
+namespace detail {
+
+/// Ends the run at the first thing that is wrong.
+class strict_observer : public restore_observer {
+public:
+    void found(const restore_job&, const damage& problem) final { throw error_of(problem); }
+};
+
+/// Writes each member to a file of its own, which appears once all its hashes were right.
+class file_observer final : public strict_observer {
+public:
+    /// Into `directory` when it is not null, else to `single`.
+    file_observer(output_directory* directory, std::filesystem::path single, io::if_exists existing)
+        : directory_(directory), single_(std::move(single)), existing_(existing) {}
+
+    void member_begins(const restore_job& job) override {
+        if (directory_ != nullptr) file_.emplace(directory_->place(job.path), io::if_exists::refuse);
+        else file_.emplace(single_, existing_);
+        file_->write(job.member->header);
+    }
+    void bytes_restored(const restore_job&, bytes_view bytes, std::span<const restored_piece>) override {
+        file_->write(bytes);
+    }
+    void member_ends(const restore_job&) override {
+        file_->commit();
+        file_.reset();
+    }
+
+private:
+    output_directory* directory_;
+    std::filesystem::path single_;
+    io::if_exists existing_;
+    std::optional<io::atomic_file> file_;
+};
+
+class sink_observer final : public strict_observer {
+public:
+    explicit sink_observer(io::sink& to) : to_(to) {}
+
+    void member_begins(const restore_job& job) override { to_.write(job.member->header); }
+    void bytes_restored(const restore_job&, bytes_view bytes, std::span<const restored_piece>) override {
+        to_.write(bytes);
+    }
+    void member_ends(const restore_job&) override {}
+
+private:
+    io::sink& to_;
+};
+
+/// Outputs replace what is there when asked to, but never the archive that they come from.
+inline void require_not_archive(const std::filesystem::path& output, const opened_archive& archive) {
+    std::error_code failed;
+    for (const opened_container& container : archive.containers())
+        if (std::filesystem::equivalent(output, container.path, failed))
+            throw error(errc::invalid_argument, "the output would replace the archive itself")
+                .in_file(output.string());
+}
+
+inline unpack_result sizes_of(const opened_archive& archive, const std::vector<restore_job>& jobs) {
+    unpack_result result;
+    result.compressed_bytes = archive.stored_bytes();
+    for (const restore_job& job : jobs) result.restored_bytes += job.member->raw_bytes;
+    for (const carried_record& file : archive.shards().files) result.restored_bytes += file.bytes;
+    return result;
+}
+
+template <parallel::executor E>
+void unpack_directory(const opened_archive& archive, const std::vector<restore_job>& jobs,
+                      const std::filesystem::path& output, const unpack_options& options, unpack_result& result,
+                      E& e) {
+    output_directory directory(output, options.existing);
+    for (const restore_job& job : jobs) {
+        result.files.push_back(directory.final_path(job.path));
+        require_not_archive(result.files.back(), archive);
+    }
+    file_observer observer(&directory, {}, options.existing);
+    restore(jobs, options.codec, options, observer, e);
+    for (const carried_record& file : archive.shards().files) {
+        copy_carried(archive.path() / file.file, directory.place(file.file), file, options);
+        result.files.push_back(directory.final_path(file.file));
+    }
+    directory.commit();
+}
+
+} // namespace detail
+
+/// Restores an archive: a container, or a directory with bigsmall.index.json. `output` is a file when the
+/// archive was made of one file, else a directory; one that exists must be empty, or options.existing says
+/// replace: then its files are replaced one by one and others stay. Nothing is left behind by a failure.
+/// Memory: below 256 MiB and 8 MiB per thread, beside the index.
+/// Throws: errc::corrupt, errc::truncated, errc::mismatch for damage; errc::unsupported; errc::missing;
+/// errc::exists; errc::invalid_argument when the output is the archive itself; errc::io; errc::cancelled.
+template <parallel::executor E>
+unpack_result unpack(const std::filesystem::path& archive, const std::filesystem::path& output,
+                     const unpack_options& options, E& e) {
+    const opened_archive opened(archive);
+    opened.require_whole();
+    const std::vector<restore_job> jobs = all_jobs(opened);
+    unpack_result result = detail::sizes_of(opened, jobs);
+    if (opened.restores_directory()) {
+        detail::unpack_directory(opened, jobs, output, options, result, e);
+        return result;
+    }
+    detail::require_not_archive(output, opened);
+    detail::file_observer observer(nullptr, output, options.existing);
+    restore(jobs, options.codec, options, observer, e);
+    result.files.push_back(output);
+    return result;
+}
+
+/// Restores an archive of one file into any sink, a pipe included. The hashes of the whole are only known when
+/// all bytes were written: after an exception, they must not be used.
+/// Throws: as unpack(); errc::invalid_argument when the archive restores a directory.
+template <parallel::executor E>
+unpack_result unpack_to(const std::filesystem::path& archive, io::sink& output, const unpack_options& options,
+                        E& e) {
+    const opened_archive opened(archive);
+    opened.require_whole();
+    if (opened.restores_directory())
+        throw error(errc::invalid_argument, "this archive restores a directory, which is no single stream of bytes")
+            .in_file(archive.string());
+    const std::vector<restore_job> jobs = all_jobs(opened);
+    detail::sink_observer observer(output);
+    restore(jobs, options.codec, options, observer, e);
+    return detail::sizes_of(opened, jobs);
+}
+
+} // namespace bigsmall::archive

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSL-1.0
+// Verifying: is every byte still what was packed? Damage is collected, so that all of it is known at once.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <bigsmall/archive/carried_files.hpp>
+#include <bigsmall/archive/opened_archive.hpp>
+#include <bigsmall/archive/restore.hpp>
+#include <bigsmall/archive/verify_against.hpp>
+#include <bigsmall/archive/verify_fast.hpp>
+#include <bigsmall/archive/verify_report.hpp>
+#include <bigsmall/archive/verify_sample.hpp>
+#include <bigsmall/io/file_source.hpp>
+#include <bigsmall/parallel/executor.hpp>
+
+namespace bigsmall::archive {
+
+/// Everything that verify_fast() checks, and then decodes every block (checksum), every tensor (MD5) and every
+/// file (SHA-256), and hashes the carried files. Nothing is written.
+/// Throws: as verify_fast(); errc::cancelled.
+template <parallel::executor E>
+verify_report verify(const std::filesystem::path& archive, const verify_options& options, E& e) {
+    const opened_archive opened(archive);
+    verify_report report = detail::begin_report(opened);
+    detail::check_metadata(opened, options.codec, report);
+    detail::collecting_observer observer(report);
+    restore(all_jobs(opened), options.codec, options, observer, e);
+    detail::check_carried(opened, options, report);
+    return report;
+}
+
+/// The same, and every restored byte is compared with the files that were packed: a safetensors file, or the
+/// directory. Tensors and files that only one side has are problems; so is any difference of the headers.
+/// Throws: as verify(); errc::missing, errc::invalid_input for the source; errc::invalid_argument when one is
+/// a directory and the other is not.
+template <parallel::executor E>
+verify_report verify_against(const std::filesystem::path& archive, const std::filesystem::path& source,
+                             const verify_options& options, E& e) {
+    const opened_archive opened(archive);
+    verify_report report = detail::begin_report(opened);
+    detail::check_metadata(opened, options.codec, report);
+    detail::source_files files(opened, source);
+    detail::comparing_observer observer(files, report);
+    restore(all_jobs(opened), options.codec, options, observer, e);
+    detail::check_carried(opened, options, report);
+    files.compare_carried(opened, options, report);
+    files.report_unused(report);
+    return report;
+}
+
+} // namespace bigsmall::archive

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSL-1.0
+// Writes a container front to back into any sink, a pipe included.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include <bigsmall/core/bytes.hpp>
+#include <bigsmall/core/error.hpp>
+#include <bigsmall/core/units.hpp>
+#include <bigsmall/io/container/format.hpp>
+#include <bigsmall/io/container/index.hpp>
+#include <bigsmall/io/container/index_codec.hpp>
+#include <bigsmall/io/sink.hpp>
+#include <bigsmall/io/zstd.hpp>
+
+namespace bigsmall::io {
+
+/// Blocks in their final order, then the index. Offsets count from where the sink stood at construction.
+class container_writer {
+public:
+    /// Writes the file header. The sink must outlive the writer. Throws: errc::io.
+    explicit container_writer(sink& to) : to_(to), base_(to.position()) {
+        to_.write(encode_header(container_header{}));
+    }
+
+    /// Bytes of the container so far.
+    std::uint64_t position() const { return to_.position() - base_; }
+
+    /// Appends a block, behind zeros where the alignment rule wants them, and returns its offset in the file.
+    /// The blocks of one content are appended one after another, nothing between.
+    /// Throws: errc::io; errc::invalid_argument for an empty or too large block.
+    std::uint64_t append_block(bytes_view stored) {
+        if (stored.empty() || stored.size() > max_stored_block_bytes)
+            throw error(errc::invalid_argument,
+                        "a block of " + std::to_string(stored.size()) + " stored bytes cannot be written");
+        const std::uint64_t start = block_start(position(), stored.size());
+        constexpr std::array<std::uint8_t, block_alignment> zeros{};
+        to_.write(bytes_view(zeros).first(static_cast<std::size_t>(start - position())));
+        to_.write(stored);
+        return start;
+    }
+
+    /// Writes both copies of the index with their footers. Nothing may be appended afterwards.
+    /// Throws: errc::invalid_argument when the index breaks a rule or describes blocks that were not written;
+    /// errc::limit when it would be larger than readers accept; errc::io.
+    void finish(const container_index& index) {
+        const byte_buffer raw = encode_index(index);
+        const std::uint64_t payload_end = position();
+        check_within_payload(index, payload_end, errc::invalid_argument);
+        // Small indexes are worth the slowest level; large ones are mostly checksums, which gain nothing.
+        const byte_buffer stored = zstd_compress(raw, raw.size() <= 128 * KiB ? 19 : 9);
+        if (stored.size() > max_stored_index_bytes || raw.size() > max_raw_index_bytes(stored.size()))
+            throw error(errc::limit, "the index of this container would have " + std::to_string(raw.size()) +
+                                         " bytes, more than readers accept");
+        const auto footer =
+            encode_footer(make_footer(payload_end, stored.size(), raw.size(), checksum(stored)));
+        for (int copy = 0; copy < 2; ++copy) {
+            to_.write(stored);
+            to_.write(footer);
+        }
+    }
+
+private:
+    sink& to_;
+    std::uint64_t base_;
+};
+
+} // namespace bigsmall::io

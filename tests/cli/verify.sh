@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# verify: OK for what is whole, FAIL and a line for each problem for what is not.
+. "$(dirname "$0")/lib.sh"
+
+small_model model.safetensors
+expect 0 compress model.safetensors
+
+for mode in "" --fast "--sample 1" "--sample 0.001" "--source model.safetensors"; do
+    # shellcheck disable=SC2086
+    expect 0 verify model.bs $mode
+    [[ $(tail -1 "$out") == OK ]] || fail "verify $mode: $(cat "$out")"
+done
+expect 0 verify model.bs --verbose
+said "$out" "checked 5 of 5 tensors"
+expect 0 verify model.bs --sample 0.3 --seed 11
+cp "$out" first
+said "$out" "--seed 11"
+expect 0 verify model.bs --sample 0.3 --seed 11
+same first "$out"
+
+# A flipped byte in every part of the file: never OK from the full check, unless the byte is mere padding
+# or a copy that is not needed; and then it decodes to the very same file.
+size=$(stat -c %s model.bs)
+for ((at = 3; at < size; at += size / 23)); do
+    cp model.bs flipped.bs
+    byte=$(od -An -tu1 -j "$at" -N 1 model.bs)
+    printf "\\x$(printf %02x $((byte ^ 255)))" | dd of=flipped.bs bs=1 seek="$at" conv=notrunc 2>/dev/null
+    code=0
+    "$BIGSMALL" verify flipped.bs >"$out" 2>"$err" || code=$?
+    case $code in
+        0)
+            expect 0 decompress flipped.bs -o flipped.safetensors -f
+            same model.safetensors flipped.safetensors ;;
+        1)
+            [[ $(tail -1 "$out") == FAIL ]] || fail "byte $at: no FAIL"
+            (($(wc -l <"$out") > 1)) || fail "byte $at: FAIL without a problem line"
+            said "$out" flipped.bs ;;
+        *) fail "byte $at: exit code $code: $(cat "$err")" ;;
+    esac
+done
+
+# Damage in the middle of the payload names the tensor, the block and the bytes.
+cp model.bs damaged.bs
+printf '\125\252\125\252' | dd of=damaged.bs bs=1 seek=$((size / 3)) conv=notrunc 2>/dev/null
+expect 1 verify damaged.bs
+said "$out" "tensor model.layers."
+said "$out" "block "
+[[ $(tail -1 "$out") == FAIL ]] || fail "damaged: $(cat "$out")"
+expect 1 verify damaged.bs --json
+valid_json "$out" || fail "verify --json of a damaged file is not valid"
+[[ $(json_value "$out" ok) == false ]] || fail "ok should be false"
+expect 1 verify damaged.bs -q
+silent "$out"
+
+# Another source is a mismatch; the same bytes elsewhere are none.
+cp model.safetensors same.safetensors
+expect 0 verify model.bs --source same.safetensors
+printf 'Q' | dd of=same.safetensors bs=1 seek=5000 conv=notrunc 2>/dev/null
+expect 1 verify model.bs --source same.safetensors
+said "$out" "tensor model.layers.0.self_attn.q_proj.weight"
+expect 4 verify model.bs --source missing.safetensors
+
+finish

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSL-1.0
+#include <chrono>
+#include <functional>
+
+#include "io_fixtures.hpp"
+#include "support/catch.hpp"
+
+using namespace io_test;
+
+namespace {
+
+struct broken_rule {
+    std::function<void(container_index&)> change;
+    const char* says;
+};
+
+// One change each to the index of make_sample().
+std::vector<broken_rule> broken_contents() {
+    return {
+        {[](auto& i) { i.contents[0].home = 2; }, "lies in sibling file 2, but the index names only 1"},
+        {[](auto& i) { i.contents[0].block_bytes = 0; }, "but blocks of none"},
+        {[](auto& i) { i.contents[0].block_bytes = max_raw_block_bytes + 1; },
+         "more than the 16777216 allowed"},
+        {[](auto& i) { i.contents[0].blocks.pop_back(); }, "has 2 blocks where its 40 bytes make 3"},
+        {[](auto& i) { i.contents[2].blocks.resize(1); }, "has 1 blocks where its 0 bytes make 0"},
+        {[](auto& i) { i.contents[0].raw_bytes = ~std::uint64_t{0}; }, "blocks where its"},
+        {[](auto& i) { i.contents[0].offset = 63; }, "inside the file header"},
+        {[](auto& i) { i.contents[0].offset = ~std::uint64_t{0}; }, "beyond any file"},
+        {[](auto& i) { i.contents[0].offset = (~std::uint64_t{0} >> 1) - 10; }, "beyond any file"},
+        {[](auto& i) { i.contents[0].blocks[1].stored_bytes = 0; },
+         "block 1 of content 0 has no stored bytes"},
+        {[](auto& i) { i.contents[0].blocks[1].stored_bytes = max_stored_block_bytes + 1; },
+         "that a block may have"},
+        {[](auto& i) {
+             i.contents[0].blocks[0].stored_bytes = 4096;
+             i.contents[0].offset = 65;
+         },
+         "not a multiple of 64"},
+    };
+}
+
+std::vector<broken_rule> broken_members() {
+    return {
+        {[](auto& i) { i.members[0].path = "../model"; }, "is not safe: it has the part \"..\""},
+        {[](auto& i) { i.members[0].path = "/etc/passwd"; }, "is not safe: it is absolute"},
+        {[](auto& i) { i.members[0].path = ""; }, "is not safe: it is empty"},
+        {[](auto& i) { i.members[0].path.push_back('\0'); }, "NUL"},
+        {[](auto& i) { i.members[0].path = "far"; }, "the path \"far\" is there twice"},
+        {[](auto& i) { i.members[0].path = "sub"; }, "both a file and the directory of \"sub/config.json\""},
+        {[](auto& i) { i.siblings[0] = "../other.bs"; }, "of a sibling file is not safe"},
+        {[](auto& i) { i.members[0].raw_bytes += 1; }, "its parts make"},
+        {[](auto& i) { i.members[0].raw_bytes = 10; }, "its safetensors header is not valid"},
+        {[](auto& i) { i.members[0].header.clear(); }, "its safetensors header is not valid"},
+        {[](auto& i) { i.members[0].header[8] = '['; }, "its safetensors header is not valid"},
+        {[](auto& i) { i.members[0].extents.pop_back(); }, "its header names 3 tensors, but there are 2"},
+        {[](auto& i) {
+             i.members[0].extents.push_back({extent_kind::tensor, 2});
+         },
+         "more tensors than its header"},
+        {[](auto& i) { i.members[0].extents[0].content = 99; }, "refers to content 99, but there are only 5"},
+        {[](auto& i) { i.members[0].extents[0].kind = extent_kind::file; }, "a kind that does not belong"},
+        {[](auto& i) { i.members[0].extents[0].kind = extent_kind::gap; }, "by the index"},
+        {[](auto& i) { std::swap(i.members[0].extents[0], i.members[0].extents[1]); },
+         "tensor \"a\" is at bytes"},
+        {[](auto& i) { i.members[1].extents[0].kind = extent_kind::tensor; }, "a kind that does not belong"},
+        {[](auto& i) { i.members[1].header = header_of("{}"); },
+         "a plain file, but has a safetensors header"},
+        {[](auto& i) { i.members[1].raw_bytes = 15; }, "its parts make 16 bytes where it has 15"},
+        {[](auto& i) { i.members[1].extents.clear(); }, "its parts make 0 bytes where it has 16"},
+    };
+}
+
+/// A whole index in which one section is replaced by `body`.
+byte_buffer with_section(const container_index& index, std::uint8_t tag, const byte_buffer& body) {
+    const byte_buffer raw = encode_index(index);
+    byte_cursor in(raw);
+    io::detail::byte_writer out;
+    while (in.left() > 0) {
+        const auto found = in.read<std::uint8_t>();
+        const bytes_view old = in.take(in.read_varint());
+        out.u8(found);
+        out.sized(found == tag ? bytes_view(body) : old);
+    }
+    return out.take();
+}
+
+} // namespace
+
+TEST_CASE("an index survives its round trip", "[io][index]") {
+    CHECK(decode_index(encode_index({})) == container_index{});
+    const container_index index = make_sample().index;
+    CHECK(decode_index(encode_index(index)) == index);
+    CHECK(encode_index(decode_index(encode_index(index))) == encode_index(index));
+}
+
+TEST_CASE("an empty index is these bytes", "[io][index]") {
+    // Golden: tag, length, body of the five sections.
+    CHECK(encode_index({}) == byte_buffer{1, 2, 0, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0, 5, 1, 0});
+}
+
+TEST_CASE("a small index is these bytes", "[io][index]") {
+    container_index index;
+    index.writer = "w";
+    index.contents.resize(2);
+    index.contents[1] = {300, {}, 256,
+                         64,  0,  {{5, 0x0807060504030201u, 0x0102, 0x8001}, {6, 9, 0x0102, 0x8001}}};
+    index.members.push_back(
+        {member_kind::file, "f", 300, {}, {}, {{extent_kind::file, 0}, {extent_kind::file, 1}}});
+    byte_buffer expected{1, 3, 1, 'w', 0, 2, 1, 0};
+    const auto add = [&](std::initializer_list<int> bytes) {
+        for (const int b : bytes)
+            expected.push_back(static_cast<std::uint8_t>(b));
+    };
+    add({3, 43, 2, 0, 0, 0, 0, 0xac, 2, 0x80, 2, 0, 64});
+    expected.resize(expected.size() + 32); // two MD5s
+    add({4, 25, 1, 0x02, 0x01, 0x01, 0x80, 5, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0});
+    add({5, 42, 1, 1, 1, 'f', 0xac, 2});
+    expected.resize(expected.size() + 32); // a SHA-256
+    add({0, 2, 2, 2});
+    CHECK(encode_index(index) == expected);
+    CHECK(decode_index(expected) == index);
+}
+
+TEST_CASE("an index that breaks a rule is neither written nor read", "[io][index]") {
+    std::vector<broken_rule> rules = broken_contents();
+    for (broken_rule& rule : broken_members())
+        rules.push_back(std::move(rule));
+    for (const broken_rule& rule : rules) {
+        container_index index = make_sample().index;
+        rule.change(index);
+        const error writing = thrown_by([&] { encode_index(index); });
+        INFO(writing.what());
+        CHECK(writing.code() == errc::invalid_argument);
+        CHECK(contains(writing.what(), rule.says));
+        CHECK(thrown_by([&] { check_index(index, errc::corrupt); }).code() == errc::corrupt);
+    }
+}
+
+TEST_CASE("malformed sections are refused", "[io][index]") {
+    const container_index index = make_sample().index;
+    const auto refused = [&](const byte_buffer& raw) { return thrown_by([&] { decode_index(raw); }); };
+    CHECK(contains(refused({}).what(), "a section is missing"));
+    CHECK(contains(refused({1, 2, 0, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0}).what(), "a section is missing"));
+    CHECK(contains(refused({1, 2, 0, 0, 3, 1, 0}).what(), "a section is missing"));
+    CHECK(contains(refused({1, 2, 0, 0, 1, 2, 0, 0}).what(), "not in order"));
+    CHECK(contains(refused({64, 0}).what(), "a section is missing"));
+    CHECK(contains(refused({1, 200, 0}).what(), "ends behind the end"));
+    CHECK(contains(refused({1, 2, 0, 2}).what(), "unknown flags"));
+    CHECK(contains(refused({1, 3, 0, 0, 0}).what(), "malformed"));
+    const byte_buffer huge{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1};
+    for (std::uint8_t tag = 2; tag <= 5; ++tag)
+        CHECK(refused(with_section(index, tag, huge)).code() == errc::corrupt);
+    // A content that claims 2^60 blocks of one byte.
+    io::detail::byte_writer contents;
+    contents.varint(1);
+    contents.varint(std::uint64_t{1} << 60);
+    contents.varint(1);
+    contents.varint(0);
+    contents.varint(64);
+    contents.bytes(byte_buffer(16, 0));
+    CHECK(contains(refused(with_section(index, 3, contents.take())).what(), "more blocks than the bytes"));
+    CHECK(contains(refused(with_section(index, 4, {0})).what(), "more blocks than the bytes"));
+}
+
+TEST_CASE("sections that a later version may add are passed over or refused", "[io][index]") {
+    byte_buffer raw = encode_index(make_sample().index);
+    for (const int b : {64, 2, 9, 9, 200, 0})
+        raw.push_back(static_cast<std::uint8_t>(b));
+    CHECK(decode_index(raw) == make_sample().index);
+    byte_buffer required = encode_index({});
+    required.push_back(6);
+    required.push_back(0);
+    CHECK(thrown_by([&] { decode_index(required); }).code() == errc::corrupt);
+}
+
+TEST_CASE("every prefix and every changed byte of a raw index is refused or keeps the rules", "[io][index]") {
+    const byte_buffer whole = encode_index(make_sample().index);
+    for (std::size_t n = 0; n < whole.size(); ++n)
+        CHECK(thrown_by([&] { decode_index(bytes_view(whole).first(n)); }).code() == errc::corrupt);
+    for (std::size_t at = 0; at < whole.size(); ++at)
+        for (unsigned change = 1; change < 256; change += 2) {
+            byte_buffer raw = whole;
+            raw[at] = static_cast<std::uint8_t>(raw[at] ^ change);
+            try {
+                const container_index index = decode_index(raw);
+                if (decode_index(encode_index(index)) != index) FAIL("byte " << at << " by " << change);
+            } catch (const error& e) {
+                if (e.code() != errc::corrupt) FAIL("byte " << at << " by " << change << ": " << e.what());
+            }
+        }
+    SUCCEED();
+}
+
+TEST_CASE("signs fold and unfold", "[io][index]") {
+    for (const std::int64_t value :
+         {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1}, std::int64_t{-5000}, std::int64_t{1} << 40,
+          std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()})
+        CHECK(io::detail::unfold_sign(io::detail::fold_sign(value)) == value);
+    CHECK(io::detail::fold_sign(-1) == 1);
+    CHECK(io::detail::fold_sign(1) == 2);
+}
+
+TEST_CASE("the time for an index of 100,000 tensors is not quadratic", "[io][index]") {
+    container_index index;
+    std::string json = "{";
+    member_entry member{member_kind::safetensors, "model.safetensors", 0, {}, {}, {}};
+    constexpr std::uint64_t bytes = 1000;
+    for (std::uint32_t i = 0; i < 100'000; ++i) {
+        json += (i ? ",\"model.layers." : "\"model.layers.") + std::to_string(i) +
+                ".weight\":{\"dtype\":\"BF16\",\"shape\":[20,25],\"data_offsets\":[" +
+                std::to_string(bytes * i) + "," + std::to_string(bytes * (i + 1)) + "]}";
+        index.contents.push_back({bytes, {}, 256 * KiB, 64 + 700 * std::uint64_t{i}, 0, {{700, i, 1, 2}}});
+        member.extents.push_back({extent_kind::tensor, i});
+    }
+    member.header = header_of(json + "}");
+    member.raw_bytes = member.header.size() + 100'000 * bytes;
+    index.members.push_back(member);
+    const auto start = std::chrono::steady_clock::now();
+    const byte_buffer raw = encode_index(index);
+    const auto written = std::chrono::steady_clock::now();
+    CHECK(decode_index(raw) == index);
+    const auto read = std::chrono::steady_clock::now();
+    const auto seconds = [](auto d) { return std::chrono::duration<double>(d).count(); };
+    INFO(raw.size() << " raw bytes encoded in " << seconds(written - start) << " s, decoded in "
+                    << seconds(read - written) << " s");
+    CHECK(seconds(read - start) < 60);
+}
