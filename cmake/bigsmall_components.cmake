@@ -32,7 +32,7 @@ function(bigsmall_find_parallel quiet_or_required)
     find_package(TBB 2021 ${quiet_or_required})
 endfunction()
 function(bigsmall_find_archive quiet_or_required)
-    find_package(OpenSSL 1.1.1 COMPONENTS Crypto ${quiet_or_required})
+    find_package(OpenSSL 3.0 COMPONENTS Crypto ${quiet_or_required})
 endfunction()
 
 set(bigsmall_io_links bigsmall Boost::iostreams nlohmann_json::nlohmann_json Xxhash::headers Zstd::zstd)

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
-# Copyright (c) the bigsmall authors.
-# Distributed under the Boost Software License, Version 1.0.
-# (See https://www.boost.org/LICENSE_1_0.txt)
+# SPDX-License-Identifier: BSL-1.0
 """Makes the sample checkpoints of this directory, base/ and fine-tune/.
 
 Everything is made here, from nothing but a seed:
@@ -20,7 +18,7 @@ The files are laid out as the Hugging Face libraries lay theirs out, so that
 what reads an ordinary checkpoint reads these.  Needs PyTorch and NumPy only
 (Debian 12: python3-torch, and libopenblas0, without which it takes hours).
 
-    python3 train.py                # about 25 minutes on one core
+    python3 train.py                # about 25 minutes, one core
     python3 train.py --out /tmp/x   # leave the files here alone
     python3 train.py --stories 5    # only print some training stories
     python3 train.py --check        # only read the files back and use them

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/info_result.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -60,10 +61,12 @@ std::string header_text(const archive::archive_summary& summary) {
 }
 
 std::string breakdown_text(std::string_view label, const std::vector<archive::group_summary>& list) {
+    std::size_t width = label_width - 2; // values begin in the same column as those of the fields, if they can
+    for (const archive::group_summary& one : list) width = std::max(width, character_count(printable(one.name)));
     std::string text = "  " + std::string(label) + "\n";
     for (const archive::group_summary& one : list)
-        text += "  " + field("  " + printable(one.name),
-                             with_thousands(one.tensors) + " tensors, " + exact_size(one.raw_bytes));
+        text += "    " + padded_right(printable(one.name), width) + " " + with_thousands(one.tensors) +
+                " tensors, " + exact_size(one.raw_bytes) + "\n";
     return text;
 }
 
@@ -136,6 +139,30 @@ json containers_json(const std::vector<archive::container_summary>& containers) 
     return out;
 }
 
+// The part of the object that describes files.
+std::vector<json_field> file_fields() {
+    return {
+        {"members", "array", "the files that decompress restores"},
+        {"members[].path", "string", "path in the directory, or the name of the file"},
+        {"members[].kind", "string", "safetensors, file, or carried (lies beside the .bs files as it is)"},
+        {"members[].raw_bytes", "integer", "size"},
+        {"members[].compressed_bytes", "integer", "stored bytes, without a share of the index"},
+        {"members[].sha256", "string", "SHA-256 in hexadecimal, that of the source file"},
+        {"containers", "array", "the .bs files of the archive"},
+        {"containers[].file", "string", "where it lies"},
+        {"containers[].file_size", "integer", "its bytes"},
+        {"containers[].container_version", "string", "major.minor of its format"},
+        {"containers[].written_by", "string", "the program that wrote it"},
+        {"containers[].needs", "array of strings", "other .bs files that hold some of its tensors"},
+        {"containers[].index_health", "object", "which parts are sound; one copy of the index is enough"},
+        {"containers[].index_health.header", "boolean", "the header of the file"},
+        {"containers[].index_health.footer_a", "boolean", "the first footer"},
+        {"containers[].index_health.footer_b", "boolean", "the last footer"},
+        {"containers[].index_health.index_a", "boolean", "the first copy of the index"},
+        {"containers[].index_health.index_b", "boolean", "the second copy of the index"},
+        {"containers[].index_health.size", "boolean", "the file ends where it says"}};
+}
+
 } // namespace
 
 std::string text_of(const info_result& result) {
@@ -180,7 +207,7 @@ json json_of(const info_result& result) {
 }
 
 std::vector<json_field> info_fields() {
-    return {
+    std::vector<json_field> fields{
         {"command", "string", "\"info\""},
         {"container", "string", "FILE as given"},
         {"format", "string", "element type of most of the bytes, or none"},
@@ -211,26 +238,9 @@ std::vector<json_field> info_fields() {
         {"best[].raw_bytes", "integer", "uncompressed bytes"},
         {"best[].compressed_bytes", "integer", "stored bytes"},
         {"best[].ratio_pct", "number or null", "100 * compressed_bytes / raw_bytes, two places"},
-        {"worst", "array", "the five worst, with the same fields"},
-        {"members", "array", "the files that decompress restores"},
-        {"members[].path", "string", "path in the directory, or the name of the file"},
-        {"members[].kind", "string", "safetensors, file, or carried (lies beside the .bs files as it is)"},
-        {"members[].raw_bytes", "integer", "size"},
-        {"members[].compressed_bytes", "integer", "stored bytes, without a share of the index"},
-        {"members[].sha256", "string", "SHA-256 in hexadecimal, that of the source file"},
-        {"containers", "array", "the .bs files of the archive"},
-        {"containers[].file", "string", "where it lies"},
-        {"containers[].file_size", "integer", "its bytes"},
-        {"containers[].container_version", "string", "major.minor of its format"},
-        {"containers[].written_by", "string", "the program that wrote it"},
-        {"containers[].needs", "array of strings", "other .bs files that hold some of its tensors"},
-        {"containers[].index_health", "object", "which parts are sound; one copy of the index is enough"},
-        {"containers[].index_health.header", "boolean", "the header of the file"},
-        {"containers[].index_health.footer_a", "boolean", "the first footer"},
-        {"containers[].index_health.footer_b", "boolean", "the last footer"},
-        {"containers[].index_health.index_a", "boolean", "the first copy of the index"},
-        {"containers[].index_health.index_b", "boolean", "the second copy of the index"},
-        {"containers[].index_health.size", "boolean", "the file ends where it says"}};
+        {"worst", "array", "the five worst, with the same fields"}};
+    for (const json_field& field : file_fields()) fields.push_back(field);
+    return fields;
 }
 
 } // namespace bigsmall::app

@@ -80,11 +80,13 @@ std::string problem_line(const archive::damage& found) {
     std::string line = found.file;
     if (!found.member.empty()) line += ": " + found.member;
     if (!found.tensor.empty()) line += ": tensor " + found.tensor;
-    if (found.block) line += ": block " + std::to_string(*found.block);
-    if (found.offset) {
+    // A block is named in the words already when it was the container that found it damaged.
+    if (found.block && found.what.rfind("block ", 0) != 0) {
+        line += ": block " + std::to_string(*found.block);
+        if (found.offset) line += " at byte " + std::to_string(*found.offset);
+    } else if (!found.block && found.offset) {
         line += ": at byte " + std::to_string(*found.offset);
-        if (found.bytes) line += " (" + with_thousands(*found.bytes) + " bytes)";
-        if (!found.block && !found.member.empty()) line += " of the restored file";
+        if (!found.member.empty()) line += " of the restored file";
     }
     return printable(line + ": " + found.what) + "\n";
 }

@@ -10,7 +10,7 @@ namespace bigsmall::app {
 namespace {
 
 // Inside single quotes of the shell, and inside the brackets and colons of _arguments.
-std::string quoted(std::string_view text) {
+std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
         if (c == '\'') out += "'\\''";
@@ -38,8 +38,8 @@ std::string action(const std::vector<std::string_view>& choices, value_kind kind
 
 std::string option_line(const option_spec& option) {
     const std::string name = "--" + std::string(option.name);
-    std::string tail = "[" + quoted(option.help) + "]";
-    if (option.takes_value()) tail += ":" + quoted(option.value) + ":" + action(option.choices, option.kind);
+    std::string tail = "[" + escaped(option.help) + "]";
+    if (option.takes_value()) tail += ":" + escaped(option.value) + ":" + action(option.choices, option.kind);
     if (option.letter == 0) return "'" + name + tail + "'";
     const std::string letter = std::string("-") + option.letter;
     return "'(" + letter + " " + name + ")'{" + letter + "," + name + "}'" + tail + "'";
@@ -50,7 +50,7 @@ std::string verb_case(const command_spec& command) {
     for (const option_spec& option : command.options) out += " \\\n                " + option_line(option);
     std::size_t place = 1;
     for (const positional_spec& positional : command.positionals)
-        out += " \\\n                '" + std::to_string(place++) + ":" + quoted(positional.name) + ":" +
+        out += " \\\n                '" + std::to_string(place++) + ":" + escaped(positional.name) + ":" +
                action(positional.choices, positional.kind) + "'";
     return out + " ;;\n";
 }
@@ -63,7 +63,7 @@ std::string zsh_completion() {
                       "_bigsmall_verbs() {\n    local -a verbs=(\n";
     for (const command_spec& command : command_table())
         if (!command.hidden)
-            out += "        '" + std::string(command.verb) + ":" + quoted(command.summary) + "'\n";
+            out += "        '" + std::string(command.verb) + ":" + escaped(command.summary) + "'\n";
     out += "    )\n    _describe command verbs\n}\n\n_bigsmall() {\n"
            "    if ((CURRENT == 2)); then\n        _bigsmall_verbs\n        return\n    fi\n"
            "    local verb=$words[2]\n    shift words\n    ((CURRENT--))\n    case $verb in\n";

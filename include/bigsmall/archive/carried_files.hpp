@@ -52,7 +52,8 @@ inline error carried_mismatch(const std::filesystem::path& path) {
     return e;
 }
 
-/// Copies a file that the index of shards describes. Throws: errc::mismatch when it is another; as copy_file().
+/// Copies a file that the index of shards describes. Throws: errc::mismatch when it is another; as
+/// copy_file().
 inline void copy_carried(const std::filesystem::path& from, const std::filesystem::path& to,
                          const carried_record& record, const run_options& options) {
     if (hex_of(copy_file(from, to, options)) != record.sha256) throw carried_mismatch(from);

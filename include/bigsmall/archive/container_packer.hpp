@@ -43,7 +43,8 @@ public:
         io::container_index index = skeleton(first, last, name);
         io::container_writer writer(to);
         pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec);
-        receipt_chain receipts;
+        file_chain files;
+        part_chain parts;
         parallel::object_pool<scratch> memories;
         e.template pipeline<pack_batch>(
             batches_in_flight(e.concurrency()),
@@ -51,7 +52,12 @@ public:
                 check_cancelled(options_);
                 return producer.next(batch);
             },
-            parallel::in_order([&](pack_batch& batch) { hash(batch, index.members[batch.member - first], receipts, e); }),
+            parallel::in_order([&](pack_batch& batch) {
+                io::member_entry& member = index.members[batch.member - first];
+                member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
+            }),
+            parallel::in_order(
+                [&](pack_batch& batch) { parts.add(batch.bytes(), std::span(batch.pieces), e); }),
             parallel::any_order([&](pack_batch& batch) { code(batch, memories, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
         writer.finish(index);
@@ -115,13 +121,6 @@ private:
         index.contents.push_back(stored.entry);
         index.contents.back().home = sibling->second;
         return at->second;
-    }
-
-    template <parallel::executor E>
-    void hash(pack_batch& batch, io::member_entry& member, receipt_chain& receipts, E& e) {
-        if (batch.first) receipts.start_file(plan_.members[batch.member].header);
-        receipts.add(batch.bytes(), std::span(batch.pieces), e);
-        if (batch.last) member.sha256 = receipts.finish_file();
     }
 
     template <parallel::executor E>

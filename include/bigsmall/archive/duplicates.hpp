@@ -99,7 +99,8 @@ private:
     std::vector<std::span<const candidate>> groups() const {
         std::vector<std::span<const candidate>> all;
         for (std::size_t begin = 0, end = 0; begin < found_.size(); begin = end) {
-            while (end < found_.size() && found_[end].key() == found_[begin].key()) ++end;
+            while (end < found_.size() && found_[end].key() == found_[begin].key())
+                ++end;
             all.push_back(std::span(found_).subspan(begin, end - begin));
         }
         return all;
@@ -116,7 +117,8 @@ private:
         e.for_each(starts.size() - 1, [&](std::size_t run) {
             check_cancelled(options_);
             const io::file_source file(plan_.members[found_[starts[run]].member].file.path);
-            for (std::size_t i = starts[run]; i < starts[run + 1]; ++i) sample(file, found_[i]);
+            for (std::size_t i = starts[run]; i < starts[run + 1]; ++i)
+                sample(file, found_[i]);
         });
     }
 
@@ -140,7 +142,8 @@ private:
         std::vector<candidate*> wanted;
         for (const auto group : groups()) {
             if (group.size() == 2 || group.front().bytes <= 3 * sample_bytes) continue;
-            for (const candidate& c : group) wanted.push_back(&found_[static_cast<std::size_t>(&c - found_.data())]);
+            for (const candidate& c : group)
+                wanted.push_back(&found_[static_cast<std::size_t>(&c - found_.data())]);
         }
         e.for_each(wanted.size(), [&](std::size_t i) { checksum(*wanted[i]); });
     }
@@ -150,7 +153,8 @@ private:
         byte_buffer buffer(8 + comparison_bytes);
         for (std::uint64_t done = 0; done < c.bytes;) {
             check_cancelled(options_);
-            const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(comparison_bytes, c.bytes - done));
+            const auto now =
+                static_cast<std::size_t>(std::min<std::uint64_t>(comparison_bytes, c.bytes - done));
             // A chain: every piece is hashed behind the hash of the pieces before it.
             store_le(buffer.data(), c.whole);
             file.read(extent_of(c).begin + done, bytes_span(buffer).subspan(8, now));
@@ -163,7 +167,8 @@ private:
     void merge_equal(E& e) {
         std::vector<std::pair<const candidate*, const candidate*>> pairs;
         for (const auto group : groups())
-            for (std::size_t i = 1; i < group.size(); ++i) pairs.emplace_back(&group[0], &group[i]);
+            for (std::size_t i = 1; i < group.size(); ++i)
+                pairs.emplace_back(&group[0], &group[i]);
         std::vector<char> equal(pairs.size(), 0);
         e.for_each(pairs.size(),
                    [&](std::size_t i) { equal[i] = same_bytes(*pairs[i].first, *pairs[i].second) ? 1 : 0; });

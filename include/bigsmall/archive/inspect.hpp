@@ -17,22 +17,23 @@
 #include <bigsmall/archive/hash.hpp>
 #include <bigsmall/archive/names.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
+#include <bigsmall/archive/restore.hpp>
 #include <bigsmall/io/container/reader.hpp>
 #include <bigsmall/io/safetensors/layout.hpp>
 
 namespace bigsmall::archive {
 
 struct tensor_summary {
-    std::string name, member;       ///< the file that it belongs to
+    std::string name, member; ///< the file that it belongs to
     std::string dtype_name;
     std::vector<std::uint64_t> shape;
     std::uint64_t raw_bytes = 0;
     std::uint64_t stored_bytes = 0; ///< 0 for a duplicate: its bytes are counted where they are stored
     std::uint64_t blocks = 0;
-    std::string coding;             ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
-    std::string md5;                ///< hexadecimal
-    std::string duplicate_of;       ///< the tensor (or file) whose bytes it shares; empty when it is stored itself
-    std::string duplicate_member;   ///< the file of that one
+    std::string coding;       ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
+    std::string md5;          ///< hexadecimal
+    std::string duplicate_of; ///< the tensor (or file) whose bytes it shares; empty when it is stored itself
+    std::string duplicate_member; ///< the file of that one
     tensor_place place;
 
     bool duplicate() const noexcept { return !duplicate_of.empty(); }
@@ -64,11 +65,11 @@ struct group_summary {
 
 struct archive_summary {
     std::filesystem::path path;
-    bool sharded = false;              ///< a directory with one container per shard
-    bool directory = false;            ///< restoring gives a directory
-    std::uint64_t file_bytes = 0;      ///< of all files of the archive
-    std::uint64_t source_bytes = 0;    ///< of all files that it restores
-    std::uint64_t tensor_bytes = 0;    ///< raw bytes of all tensors, duplicates included
+    bool sharded = false;           ///< a directory with one container per shard
+    bool directory = false;         ///< restoring gives a directory
+    std::uint64_t file_bytes = 0;   ///< of all files of the archive
+    std::uint64_t source_bytes = 0; ///< of all files that it restores
+    std::uint64_t tensor_bytes = 0; ///< raw bytes of all tensors, duplicates included
     std::uint64_t duplicate_tensors = 0;
     std::vector<container_summary> containers;
     std::vector<member_summary> members;
@@ -83,7 +84,9 @@ struct archive_summary {
     std::uint64_t largest_layer_raw_bytes = 0;
 
     /// What running the model layer by layer needs at least: all that is in no layer, and the largest layer.
-    std::uint64_t streaming_peak_bytes() const noexcept { return non_layer_raw_bytes + largest_layer_raw_bytes; }
+    std::uint64_t streaming_peak_bytes() const noexcept {
+        return non_layer_raw_bytes + largest_layer_raw_bytes;
+    }
 };
 
 namespace detail {
@@ -98,8 +101,10 @@ public:
         summary_.directory = archive_.restores_directory();
         summary_.file_bytes = archive_.stored_bytes();
         summary_.carried = archive_.shards().files;
-        for (const carried_record& file : summary_.carried) summary_.source_bytes += file.bytes;
-        for (const opened_container& container : archive_.containers()) add_container(container);
+        for (const carried_record& file : summary_.carried)
+            summary_.source_bytes += file.bytes;
+        for (const opened_container& container : archive_.containers())
+            add_container(container);
         break_down();
         count_layers();
         return std::move(summary_);
@@ -113,15 +118,17 @@ private:
 
     void add_container(const opened_container& container) {
         const io::container_index& index = container.index();
-        summary_.containers.push_back({container.path, container.reader->footer().major,
-                                       container.reader->footer().minor, index.writer,
-                                       container.reader->file().size(), index.siblings, container.reader->state()});
-        for (const io::member_entry& member : index.members) add_member(container, member);
+        summary_.containers.push_back(
+            {container.path, container.reader->footer().major, container.reader->footer().minor, index.writer,
+             container.reader->file().size(), index.siblings, container.reader->state()});
+        for (const io::member_entry& member : index.members)
+            add_member(container, member);
     }
 
     void add_member(const opened_container& container, const io::member_entry& member) {
-        member_summary out{container.folder + member.path, member.kind, container.path, member.raw_bytes, 0,
-                           member.header.size(), hex_of(member.sha256)};
+        member_summary out{
+            container.folder + member.path, member.kind,          container.path, member.raw_bytes, 0,
+            member.header.size(),           hex_of(member.sha256)};
         summary_.source_bytes += member.raw_bytes;
         io::safetensors_layout layout;
         if (member.kind == io::member_kind::safetensors)
@@ -146,7 +153,8 @@ private:
         tensor.shape = std::move(record.shape);
     }
 
-    void add_content(const opened_container& container, const io::content_entry& content, tensor_summary& tensor) {
+    void add_content(const opened_container& container, const io::content_entry& content,
+                     tensor_summary& tensor) {
         tensor.raw_bytes = content.raw_bytes;
         tensor.blocks = content.blocks.size();
         tensor.md5 = hex_of(content.md5);
@@ -160,7 +168,8 @@ private:
             tensor.coding = "duplicate";
             return;
         }
-        for (const io::block_entry& block : content.blocks) tensor.stored_bytes += block.stored_bytes;
+        for (const io::block_entry& block : content.blocks)
+            tensor.stored_bytes += block.stored_bytes;
         tensor.coding = coding_of(content);
     }
 
@@ -169,15 +178,18 @@ private:
                               const tensor_summary& tensor) {
         const io::container_reader* home = container.reader.get();
         if (content.home != 0) home = container.siblings[content.home - 1].get();
-        // A sibling that is not there has no reader: the contents in it are told apart by the name of the file.
+        // A sibling that is not there has no reader: the contents in it are told apart by the name of the
+        // file.
         const auto [at, is_new] = origins_.try_emplace(place_in_file{home, content.offset});
         if (is_new) at->second = {tensor.name, tensor.member};
         if (is_new && content.home != 0)
-            at->second = origin_in_sibling(home, container.index().siblings[content.home - 1], content.offset);
+            at->second =
+                origin_in_sibling(home, container.index().siblings[content.home - 1], content.offset);
         return is_new && content.home == 0 ? nullptr : &at->second;
     }
 
-    static origin origin_in_sibling(const io::container_reader* home, const std::string& file, std::uint64_t offset) {
+    static origin origin_in_sibling(const io::container_reader* home, const std::string& file,
+                                    std::uint64_t offset) {
         if (home != nullptr)
             for (const io::member_entry& member : home->index().members) {
                 for (std::size_t i = 0; i < member.extents.size(); ++i)
@@ -189,7 +201,8 @@ private:
 
     std::string coding_of(const io::content_entry& content) const {
         std::map<std::pair<wire_id, wire_id>, std::uint64_t> counts;
-        for (const io::block_entry& block : content.blocks) ++counts[{block.grouping, block.entropy}];
+        for (const io::block_entry& block : content.blocks)
+            ++counts[{block.grouping, block.entropy}];
         const auto most = std::max_element(counts.begin(), counts.end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
         return codec_.name_of({most->first.first, most->first.second});
@@ -225,7 +238,8 @@ private:
         summary_.dtypes = grouped([](const tensor_summary& t) { return t.dtype_name; }, by_bytes);
         summary_.codings = grouped([](const tensor_summary& t) { return t.coding; },
                                    [](const group_summary& g) { return g.tensors; });
-        summary_.roles = grouped([](const tensor_summary& t) { return std::string(name_of(t.place.role)); }, by_bytes);
+        summary_.roles =
+            grouped([](const tensor_summary& t) { return std::string(name_of(t.place.role)); }, by_bytes);
         if (!summary_.dtypes.empty()) summary_.dominant_dtype = summary_.dtypes.front().name;
     }
 
@@ -234,7 +248,8 @@ private:
         std::map<std::tuple<std::string_view, std::string_view, std::uint32_t>, std::uint64_t> layers;
         for (const tensor_summary& tensor : summary_.tensors) {
             const std::string_view member = tensor.member;
-            if (!tensor.place.layer) summary_.non_layer_raw_bytes += tensor.raw_bytes;
+            if (!tensor.place.layer)
+                summary_.non_layer_raw_bytes += tensor.raw_bytes;
             else
                 layers[{member.substr(0, member.rfind('/') + 1), tensor.place.stack, *tensor.place.layer}] +=
                     tensor.raw_bytes;
@@ -253,8 +268,10 @@ private:
 } // namespace detail
 
 /// Reads the indexes of a container, or of a directory with bigsmall.index.json, and no payload.
-/// `codec` names the codings. Throws: errc::missing, errc::corrupt, errc::truncated, errc::unsupported, errc::io.
-inline archive_summary inspect(const std::filesystem::path& archive, const codec_ref& codec = default_codec()) {
+/// `codec` names the codings. Throws: errc::missing, errc::corrupt, errc::truncated, errc::unsupported,
+/// errc::io.
+inline archive_summary inspect(const std::filesystem::path& archive,
+                               const codec_ref& codec = default_codec()) {
     const opened_archive opened(archive);
     opened.require_whole();
     return detail::inspection(opened, codec).run();

@@ -88,8 +88,8 @@ inline std::optional<std::uint32_t> layer_number(std::string_view text) {
 
 // Words before a number that make it the number of a layer. The plain ones say nothing about the stack; the
 // others tell stacks of one model apart (Flux has transformer_blocks and single_transformer_blocks).
-inline constexpr std::array<std::string_view, 6> plain_layer_words{"layers", "layer", "h", "blocks", "block",
-                                                                   "transformer_blocks"};
+inline constexpr std::array<std::string_view, 6> plain_layer_words{"layers", "layer", "h",
+                                                                   "blocks", "block", "transformer_blocks"};
 inline constexpr std::array<std::string_view, 7> named_layer_words{
     "single_transformer_blocks", "single_blocks", "double_blocks", "joint_blocks", "resblocks",
     "joint_transformer_blocks",  "encoder_layers"};
@@ -97,8 +97,8 @@ inline constexpr std::array<std::string_view, 7> named_layer_words{
 inline constexpr std::array<std::string_view, 2> stage_words{"down_blocks", "up_blocks"};
 // Wrappers in front of a stack that tell nothing apart.
 inline constexpr std::array<std::string_view, 14> wrapper_words{
-    "model", "transformer", "base_model", "module", "backbone",   "bert",     "roberta",
-    "deberta", "electra",   "distilbert", "gpt_neox", "albert", "xlm_roberta", "esm"};
+    "model",   "transformer", "base_model", "module",   "backbone", "bert",        "roberta",
+    "deberta", "electra",     "distilbert", "gpt_neox", "albert",   "xlm_roberta", "esm"};
 
 inline std::string stack_name(const name_parts& parts, std::size_t count, std::string_view own) {
     std::string stack;
@@ -114,18 +114,21 @@ inline std::string stack_name(const name_parts& parts, std::size_t count, std::s
 
 /// The first layer word with a number behind it: T5 counts sublayers inside `block.N`, Swin blocks inside
 /// `layers.N`, and in both the outer number is the layer.
-inline void find_layer(const name_parts& parts, tensor_place& place) {
-    const auto scan = [&](const auto& words, bool named) {
+/// Returns how many parts the place takes.
+inline std::size_t find_layer(const name_parts& parts, tensor_place& place) {
+    const auto scan = [&](const auto& words, bool named) -> std::size_t {
         for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
             if (!is_one_of(parts[i], words)) continue;
             place.layer = layer_number(parts[i + 1]);
             if (!place.layer) continue;
             place.stack = stack_name(parts, i, named ? parts[i] : std::string_view());
-            return true;
+            return i + 2;
         }
-        return false;
+        return 0;
     };
-    scan(plain_layer_words, false) || scan(named_layer_words, true) || scan(stage_words, true);
+    if (const std::size_t taken = scan(plain_layer_words, false)) return taken;
+    if (const std::size_t taken = scan(named_layer_words, true)) return taken;
+    return scan(stage_words, true);
 }
 
 inline std::string lower_case(std::string_view text) {
@@ -139,7 +142,8 @@ inline std::string lower_case(std::string_view text) {
 class role_words {
 public:
     explicit role_words(const name_parts& parts) {
-        for (const std::string_view part : parts) words_.push_back(lower_case(part));
+        for (const std::string_view part : parts)
+            words_.push_back(lower_case(part));
     }
 
     template <class... W>
@@ -180,31 +184,32 @@ inline bool is_embedding(const role_words& name) {
     return name.any("wte", "wpe", "wtt", "shared", "emb") || name.contains("embed", "token_emb");
 }
 
-inline bool is_head(const role_words& name, bool in_layer) {
-    if (in_layer) return false;
+inline bool is_head(const role_words& name) {
     return name.any("lm_head", "embed_out", "proj_out", "classifier", "score", "head", "heads") ||
            (name.any("output") && name.size() <= 3) || (name.pair("predictions", "decoder"));
 }
 
 inline tensor_role attention_role(const role_words& name) {
-    if (name.any("o_proj", "out_proj", "to_out", "to_add_out", "wo", "c_proj", "o", "dense", "proj", "out", "out_lin",
-                 "linear_out", "fc_o"))
+    if (name.any("o_proj", "out_proj", "to_out", "to_add_out", "wo", "c_proj", "o", "dense", "proj", "out",
+                 "out_lin", "linear_out", "fc_o"))
         return tensor_role::attn_out;
-    if (name.any("q_proj", "k_proj", "v_proj", "qkv", "qkv_proj", "c_attn", "query", "key", "value", "to_q", "to_k",
-                 "to_v", "to_qkv", "q", "k", "v", "query_key_value", "in_proj", "in_proj_weight", "in_proj_bias",
-                 "wq", "wk", "wv", "wqkv", "add_q_proj", "add_k_proj", "add_v_proj", "q_lin", "k_lin", "v_lin",
-                 "linear_q", "linear_k", "linear_v", "query_proj", "key_proj", "value_proj") ||
+    if (name.any("q_proj", "k_proj", "v_proj", "qkv", "qkv_proj", "c_attn", "query", "key", "value", "to_q",
+                 "to_k", "to_v", "to_qkv", "q", "k", "v", "query_key_value", "in_proj", "in_proj_weight",
+                 "in_proj_bias", "wq", "wk", "wv", "wqkv", "add_q_proj", "add_k_proj", "add_v_proj", "q_lin",
+                 "k_lin", "v_lin", "linear_q", "linear_k", "linear_v", "query_proj", "key_proj",
+                 "value_proj") ||
         name.contains("q_a_proj", "q_b_proj", "kv_a_proj", "kv_b_proj"))
         return tensor_role::attn_qkv;
     return tensor_role::attn_other;
 }
 
 inline tensor_role mlp_role(const role_words& name) {
-    if (name.any("gate_proj", "up_proj", "gate_up_proj", "w1", "w3", "c_fc", "fc1", "fc_in", "dense_h_to_4h", "wi",
-                 "wi_0", "wi_1", "lin1", "linear1", "up", "intermediate", "w12") ||
+    if (name.any("gate_proj", "up_proj", "gate_up_proj", "w1", "w3", "c_fc", "fc1", "fc_in", "dense_h_to_4h",
+                 "wi", "wi_0", "wi_1", "lin1", "linear1", "up", "intermediate", "w12") ||
         name.pair("net", "0"))
         return tensor_role::mlp_gate_up;
-    if (name.any("down_proj", "w2", "c_proj", "fc2", "fc_out", "dense_4h_to_h", "wo", "lin2", "linear2", "down") ||
+    if (name.any("down_proj", "w2", "c_proj", "fc2", "fc_out", "dense_4h_to_h", "wo", "lin2", "linear2",
+                 "down") ||
         name.pair("net", "2"))
         return tensor_role::mlp_down;
     return tensor_role::mlp_other;
@@ -215,10 +220,11 @@ inline tensor_role role_of(const name_parts& parts, bool in_layer) {
     if (is_norm(name)) return tensor_role::norm;
     if (is_router(name)) return tensor_role::router;
     const bool in_attention = name.contains("attn", "attention") || name.any("att");
-    const bool in_mlp = name.contains("mlp", "ffn", "feed_forward", "feedforward", "expert", "moe", "densereludense") ||
-                        name.any("ff", "ff_context");
+    const bool in_mlp =
+        name.contains("mlp", "ffn", "feed_forward", "feedforward", "expert", "moe", "densereludense") ||
+        name.any("ff", "ff_context");
+    if (!in_layer && !in_attention && is_head(name)) return tensor_role::lm_head;
     if (!in_layer && !in_attention && is_embedding(name)) return tensor_role::embedding;
-    if (is_head(name, in_layer)) return tensor_role::lm_head;
     if (in_attention) return attention_role(name);
     if (in_mlp) return mlp_role(name);
     // Families that name the matrices without saying what they belong to (BERT, OPT, llama.c).
@@ -236,8 +242,9 @@ inline tensor_role role_of(const name_parts& parts, bool in_layer) {
 inline tensor_place place_of(std::string_view name) {
     const detail::name_parts parts = detail::split_name(name);
     tensor_place place;
-    detail::find_layer(parts, place);
-    place.role = detail::role_of(parts, place.layer.has_value());
+    const auto taken = static_cast<std::ptrdiff_t>(detail::find_layer(parts, place));
+    // What is left of the name says the role: "attentions" in front of a layer is no attention.
+    place.role = detail::role_of({parts.begin() + taken, parts.end()}, place.layer.has_value());
     return place;
 }
 

@@ -30,7 +30,8 @@ inline std::vector<std::string> extent_names(const io::member_entry& member) {
     io::safetensors_layout layout = io::parse_safetensors_header(member.header, member.raw_bytes);
     std::size_t next = 0;
     for (std::size_t i = 0; i < names.size(); ++i)
-        if (member.extents[i].kind == io::extent_kind::tensor) names[i] = std::move(layout.tensors.at(next++).name);
+        if (member.extents[i].kind == io::extent_kind::tensor)
+            names[i] = std::move(layout.tensors.at(next++).name);
     return names;
 }
 
@@ -44,7 +45,8 @@ struct opened_container {
 
     const io::container_index& index() const noexcept { return reader->index(); }
 
-    /// Where the blocks of a content lie. Throws: errc::missing, naming the file that is needed beside this one.
+    /// Where the blocks of a content lie. Throws: errc::missing, naming the file that is needed beside this
+    /// one.
     const io::container_reader& home_of(const io::content_entry& content) const {
         if (content.home == 0) return *reader;
         const auto& sibling = siblings[content.home - 1];
@@ -59,15 +61,18 @@ struct opened_container {
 /// Opens a container, or all that bigsmall.index.json of a directory names. The indexes are read, no payload.
 class opened_archive {
 public:
-    /// A container that fails to open is kept in problems() instead of thrown as long as its kind of failure is
-    /// damage: of a directory, any; of a single file, a corrupt or truncated one.
-    /// Throws: errc::missing, errc::io, errc::unsupported, errc::corrupt (the index of shards).
+    /// A container that fails to open is kept in problems() instead of thrown as long as its kind of failure
+    /// is damage: of a directory, any; of a single file, a corrupt or truncated one. Throws: errc::missing,
+    /// errc::io, errc::unsupported, errc::corrupt (the index of shards).
     explicit opened_archive(const std::filesystem::path& path) : path_(path) {
         std::error_code failed;
         sharded_ = std::filesystem::is_directory(path, failed);
-        if (sharded_) open_directory();
-        else open_single();
-        for (opened_container& container : containers_) open_siblings(container);
+        if (sharded_)
+            open_directory();
+        else
+            open_single();
+        for (opened_container& container : containers_)
+            open_siblings(container);
     }
 
     const std::filesystem::path& path() const noexcept { return path_; }
@@ -91,9 +96,11 @@ public:
     /// Bytes of all files of the archive.
     std::uint64_t stored_bytes() const {
         std::uint64_t sum = 0;
-        for (const opened_container& container : containers_) sum += container.reader->file().size();
+        for (const opened_container& container : containers_)
+            sum += container.reader->file().size();
         if (!sharded_) return sum;
-        for (const carried_record& file : shards_.files) sum += file.bytes;
+        for (const carried_record& file : shards_.files)
+            sum += file.bytes;
         std::error_code failed;
         const auto index_bytes = std::filesystem::file_size(path_ / shard_index_name, failed);
         return failed ? sum : sum + index_bytes;
@@ -120,8 +127,8 @@ private:
         for (const shard_record& shard : shards_.shards) {
             try {
                 const std::filesystem::path path = path_ / shard.file;
-                opened_container opened{path, open_reader(path), {},
-                                        shard.source.substr(0, shard.source.rfind('/') + 1)};
+                opened_container opened{
+                    path, open_reader(path), {}, shard.source.substr(0, shard.source.rfind('/') + 1)};
                 require_same_source(opened, shard);
                 containers_.push_back(std::move(opened));
             } catch (const error& e) {

@@ -9,9 +9,9 @@
 namespace bigsmall::archive {
 
 struct run_options {
-    parallel::progress_listener* progress = nullptr;   ///< borrowed; nobody is told when null
-    const parallel::cancel_token* cancel = nullptr;    ///< borrowed; looked at once per batch
-    io::if_exists existing = io::if_exists::refuse;    ///< what happens to outputs that are there already
+    parallel::progress_listener* progress = nullptr; ///< borrowed; nobody is told when null
+    const parallel::cancel_token* cancel = nullptr;  ///< borrowed; looked at once per batch
+    io::if_exists existing = io::if_exists::refuse;  ///< what happens to outputs that are there already
 };
 
 namespace detail {

@@ -19,12 +19,12 @@
 namespace bigsmall::archive {
 
 /// Files are written into a hidden directory. A target that does not exist yet then appears by one rename;
-/// into one that exists, the files are moved one by one, each replaced whole, other files left alone. Without a
-/// commit the destructor removes the hidden directory, and the target is as it was.
+/// into one that exists, the files are moved one by one, each replaced whole, other files left alone. Without
+/// a commit the destructor removes the hidden directory, and the target is as it was.
 class output_directory {
 public:
-    /// Throws: errc::exists when the target is a directory that is not empty and `existing` is refuse, or is no
-    /// directory; errc::missing when its parent is missing; errc::io.
+    /// Throws: errc::exists when the target is a directory that is not empty and `existing` is refuse, or is
+    /// no directory; errc::missing when its parent is missing; errc::io.
     output_directory(const std::filesystem::path& target, io::if_exists existing)
         : target_(without_trailing_slash(target)), existing_(existing) {
         namespace fs = std::filesystem;
@@ -62,8 +62,10 @@ public:
     /// Shows the files under their names. Throws: errc::exists, errc::io. Guarantee: a new directory appears
     /// whole or not at all; in an existing one, each file does.
     void commit() {
-        if (merge_) move_files();
-        else rename_all();
+        if (merge_)
+            move_files();
+        else
+            rename_all();
         committed_ = true;
     }
 
@@ -79,7 +81,8 @@ private:
                       static_cast<unsigned>(random()));
         const std::string stem = merge_ ? "bigsmall" : target_.filename().string().substr(0, 200);
         // Inside an existing target, which may be the root of a file system, else beside the new one.
-        staging_ = (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
+        staging_ =
+            (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
         std::error_code failed;
         if (!std::filesystem::create_directory(staging_, failed))
             throw io::detail::system_error("create the output directory", target_.string(),
@@ -95,14 +98,16 @@ private:
     void rename_all() {
         const int failed = io::detail::rename_no_replace(staging_.c_str(), target_.c_str());
         if (failed == EEXIST)
-            throw error(errc::exists, "the output directory has appeared meanwhile").in_file(target_.string());
+            throw error(errc::exists, "the output directory has appeared meanwhile")
+                .in_file(target_.string());
         if (failed != 0)
             throw io::detail::system_error("give the finished directory its name", target_.string(), failed);
         io::detail::sync_directory(target_.parent_path(), target_.string());
     }
 
     void move_files() {
-        for (const std::string& name : names_) check_target(final_path(name));
+        for (const std::string& name : names_)
+            check_target(final_path(name));
         for (const std::string& name : names_) {
             const std::filesystem::path to = final_path(name), from = staging_ / name;
             make_directories(to.parent_path());

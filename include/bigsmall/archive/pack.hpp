@@ -26,7 +26,8 @@ namespace bigsmall::archive {
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
-pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
+pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options,
+                    E& e) {
     detail::check_block_bytes(options);
     pack_plan plan = make_plan(find_files(source));
     find_duplicates(plan, duplicate_scope::everywhere, options, e);

@@ -29,9 +29,7 @@ constexpr std::uint64_t capacity_bytes(std::uint64_t block_bytes) noexcept {
 }
 
 /// Batches alive at once.
-constexpr std::size_t batches_in_flight(std::size_t threads) noexcept {
-    return 4 + threads / 8;
-}
+constexpr std::size_t batches_in_flight(std::size_t threads) noexcept { return 5 + threads / 8; }
 
 struct pack_block {
     std::uint32_t content = 0; ///< index into pack_plan::contents
@@ -77,7 +75,8 @@ public:
         batch.blocks.clear();
         if (batch.first) open(member);
         coded_bytes_ = 0;
-        while (extent_ < member.extents.size() && add_piece(batch, member.extents[extent_])) {}
+        while (extent_ < member.extents.size() && add_piece(batch, member.extents[extent_])) {
+        }
         read(batch);
         batch.last = extent_ == member.extents.size();
         if (batch.last) leave(member);
@@ -134,7 +133,8 @@ private:
             block.first = piece.first && at == 0;
             block.type = type;
             block.raw_at = piece.at + at;
-            block.raw_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));
+            block.raw_bytes =
+                static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));
             block.coded_at = coded_bytes_;
             coded_bytes_ += codec_.bound(block.raw_bytes);
             at += block.raw_bytes;

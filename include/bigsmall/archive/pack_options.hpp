@@ -19,8 +19,8 @@ namespace bigsmall::archive {
 
 /// How a directory is laid out.
 struct pack_options : run_options {
-    bool per_shard = false;                  ///< one container per safetensors file, everything else copied
-    std::uint64_t block_bytes = 256 * KiB;   ///< raw bytes per block, 1 to 16 MiB
+    bool per_shard = false;                ///< one container per safetensors file, everything else copied
+    std::uint64_t block_bytes = 256 * KiB; ///< raw bytes per block, 1 to 16 MiB
     codec_ref codec = default_codec();
 };
 
@@ -30,8 +30,8 @@ struct packed_file {
 };
 
 struct pack_result {
-    std::uint64_t source_bytes = 0;      ///< of all source files, headers included
-    std::uint64_t compressed_bytes = 0;  ///< of everything written
+    std::uint64_t source_bytes = 0;     ///< of all source files, headers included
+    std::uint64_t compressed_bytes = 0; ///< of everything written
     std::uint64_t tensors = 0;
     std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
     std::vector<packed_file> files;      ///< what was written, carried files included

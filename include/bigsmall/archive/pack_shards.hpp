@@ -29,7 +29,10 @@ class shard_packer {
 public:
     shard_packer(pack_plan plan, std::vector<source_file> carried, output_directory& output,
                  const pack_options& options)
-        : plan_(std::move(plan)), carried_(std::move(carried)), output_(output), options_(options),
+        : plan_(std::move(plan)),
+          carried_(std::move(carried)),
+          output_(output),
+          options_(options),
           packer_(plan_, options) {}
 
     template <parallel::executor E>
@@ -37,13 +40,16 @@ public:
         find_duplicates(plan_, duplicate_scope::one_directory, options_, e);
         index_.writer = std::string("bigsmall ") + version_string;
         name_everything();
-        for (std::uint32_t m = 0; m < plan_.members.size(); ++m) pack_shard(m, e);
-        for (std::size_t i = 0; i < carried_.size(); ++i) carry(i);
+        for (std::uint32_t m = 0; m < plan_.members.size(); ++m)
+            pack_shard(m, e);
+        for (std::size_t i = 0; i < carried_.size(); ++i)
+            carry(i);
         write_index();
         output_.commit();
 
         pack_result result = count_tensors(plan_);
-        for (const packed_file& file : written_) result.compressed_bytes += file.stored_bytes;
+        for (const packed_file& file : written_)
+            result.compressed_bytes += file.stored_bytes;
         result.files = std::move(written_);
         return result;
     }
@@ -58,7 +64,8 @@ private:
             const std::string stem = name.substr(0, name.size() - std::string_view(".safetensors").size());
             index_.shards.push_back({stem + ".bs", 0, name, member.file.stamp.bytes, {}, {}});
         }
-        for (const source_file& file : carried_) index_.files.push_back({file.name, file.stamp.bytes, {}});
+        for (const source_file& file : carried_)
+            index_.files.push_back({file.name, file.stamp.bytes, {}});
         encode_shard_index(index_);
     }
 
@@ -72,7 +79,8 @@ private:
         shard.stored_bytes = file.position();
         file.commit();
         shard.source_sha256 = hex_of(packed.members[0].sha256);
-        for (const std::string& sibling : packed.siblings) shard.needs.push_back(folder + sibling);
+        for (const std::string& sibling : packed.siblings)
+            shard.needs.push_back(folder + sibling);
         for (const planned_extent& extent : plan_.members[m].extents) {
             if (extent.kind != io::extent_kind::tensor) continue;
             index_.tensor_bytes += extent.bytes;
@@ -119,7 +127,8 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
             .in_file(source.string());
     require_outside(output, source);
     if (lies_within(source, output))
-        throw error(errc::invalid_argument, "the source lies inside the output directory").in_file(output.string());
+        throw error(errc::invalid_argument, "the source lies inside the output directory")
+            .in_file(output.string());
     output_directory directory(output, options.existing);
     source_tree tree = find_files(source), shards{true, {}};
     std::vector<source_file> carried;
@@ -128,7 +137,8 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
         (is_shard ? shards.files : carried).push_back(std::move(file));
     }
     pack_plan plan = make_plan(shards);
-    for (const source_file& file : carried) plan.source_bytes += file.stamp.bytes;
+    for (const source_file& file : carried)
+        plan.source_bytes += file.stamp.bytes;
     return shard_packer(std::move(plan), std::move(carried), directory, options).run(e);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// What packing will do, found out before anything is written: the files, their parts, and which parts are equal.
+// What packing will do, found out before anything is written: the files, their parts, and which parts are
+// equal.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,9 @@ namespace bigsmall::archive {
 struct planned_extent {
     io::extent_kind kind = io::extent_kind::file;
     std::uint64_t begin = 0, bytes = 0; ///< in the source file
-    dtype type;                         ///< of its elements; bytes when it has none or one that we do not know
-    std::string tensor;                 ///< its name; empty for gaps and files
-    std::uint32_t content = 0;          ///< index into pack_plan::contents
+    dtype type;                ///< of its elements; bytes when it has none or one that we do not know
+    std::string tensor;        ///< its name; empty for gaps and files
+    std::uint32_t content = 0; ///< index into pack_plan::contents
 };
 
 struct planned_member {

@@ -30,10 +30,10 @@ struct tensor_entry {
     std::string name, dtype_name;
     std::vector<std::uint64_t> shape;
     std::uint64_t bytes = 0;
-    std::string member;          ///< the file that it belongs to
+    std::string member; ///< the file that it belongs to
     md5_digest md5{};
-    std::size_t container = 0;   ///< which container of the archive lists it
-    std::uint32_t content = 0;   ///< which content in there it is
+    std::size_t container = 0; ///< which container of the archive lists it
+    std::uint32_t content = 0; ///< which content in there it is
 };
 
 /// Reads tensors of a container, or of a directory with bigsmall.index.json. Const member functions may be
@@ -46,8 +46,10 @@ public:
         : archive_(path), codec_(codec) {
         archive_.require_whole();
         for (std::size_t c = 0; c < archive_.containers().size(); ++c)
-            for (const io::member_entry& member : archive_.containers()[c].index().members) list_tensors(c, member);
-        for (std::size_t i = 0; i < tensors_.size(); ++i) by_name_.emplace(tensors_[i].name, i);
+            for (const io::member_entry& member : archive_.containers()[c].index().members)
+                list_tensors(c, member);
+        for (std::size_t i = 0; i < tensors_.size(); ++i)
+            by_name_.emplace(tensors_[i].name, i);
     }
 
     const opened_archive& archive() const noexcept { return archive_; }
@@ -64,12 +66,13 @@ public:
     /// The tensor of that name. Throws: errc::missing.
     const tensor_entry& at(std::string_view name) const {
         if (const tensor_entry* found = find(name)) return *found;
-        throw error(errc::missing, "there is no tensor " + io::in_quotes(name)).in_file(archive_.path().string());
+        throw error(errc::missing, "there is no tensor " + io::in_quotes(name))
+            .in_file(archive_.path().string());
     }
 
     /// All bytes of a tensor of tensors().
-    /// Throws: errc::corrupt, errc::truncated, errc::unsupported; errc::missing when they are stored in another
-    /// container that is not there; errc::io.
+    /// Throws: errc::corrupt, errc::truncated, errc::unsupported; errc::missing when they are stored in
+    /// another container that is not there; errc::io.
     byte_buffer read(const tensor_entry& tensor) const {
         parallel::serial_executor here;
         return read(tensor, here);
@@ -84,12 +87,13 @@ public:
         return bytes;
     }
 
-    /// Fills `to` with the bytes of a tensor from its byte `offset` on; decodes the blocks that it touches only.
-    /// Throws: errc::invalid_argument when the tensor ends before that; as read().
+    /// Fills `to` with the bytes of a tensor from its byte `offset` on; decodes the blocks that it touches
+    /// only. Throws: errc::invalid_argument when the tensor ends before that; as read().
     template <parallel::executor E>
     void read_range(const tensor_entry& tensor, std::uint64_t offset, bytes_span to, E& e) const {
         if (offset > tensor.bytes || to.size() > tensor.bytes - offset)
-            throw error(errc::invalid_argument, "the tensor has only " + std::to_string(tensor.bytes) + " bytes")
+            throw error(errc::invalid_argument,
+                        "the tensor has only " + std::to_string(tensor.bytes) + " bytes")
                 .in_tensor(io::printable(tensor.name))
                 .in_file(archive_.path().string());
         if (to.empty()) return;
@@ -117,7 +121,8 @@ public:
         read_range(tensor, offset, to, here);
     }
 
-    /// Raw bytes of each block of a tensor but the last, which may be shorter: ranges aligned to it cost least.
+    /// Raw bytes of each block of a tensor but the last, which may be shorter: ranges aligned to it cost
+    /// least.
     std::uint64_t block_bytes(const tensor_entry& tensor) const { return content_of(tensor).block_bytes; }
 
 private:

@@ -23,27 +23,35 @@ struct hashed_piece {
     md5_digest md5{};
 };
 
-/// Takes SHA-256 over whole files and MD5 over their parts. Within a batch, the file and all its parts are
-/// hashed at once; between batches, the chain of one file and of at most one part stays open.
-class receipt_chain {
+/// SHA-256 over whole files. A pipeline stage of its own: MD5 is the slower of the two, and a stage that took
+/// both would be the slowest of all.
+class file_chain {
 public:
-    void start_file(bytes_view header) {
-        file_.start(methods_.sha256());
-        file_.update(header);
+    /// `batch`: the next bytes of the file, with `header` in front when it begins. Gives the hash at its end.
+    sha256_digest add(bytes_view header, bytes_view batch, bool first, bool last) {
+        if (first) {
+            hash_.start(methods_.sha256());
+            hash_.update(header);
+        }
+        hash_.update(batch);
+        return last ? hash_.finish() : sha256_digest{};
     }
 
-    sha256_digest finish_file() { return file_.finish(); }
+private:
+    hash_methods methods_;
+    sha256_hasher hash_;
+};
 
-    /// `batch`: the next bytes of the file. `pieces` (anything with a base of hashed_piece) in order; a piece
-    /// that is not the first of its part continues the one that the batch before left open.
+/// MD5 over the parts of files. Within a batch, all parts are hashed at once; between batches, the chain of
+/// at most one part stays open.
+class part_chain {
+public:
+    /// `pieces` (anything with a base of hashed_piece) in order; a piece that is not the first of its part
+    /// continues the one that the batch before left open.
     template <class Piece, parallel::executor E>
     void add(bytes_view batch, std::span<Piece> pieces, E& e) {
         std::unique_ptr<md5_hasher> left_open;
-        e.for_each(pieces.size() + 1, [&](std::size_t i) {
-            // The file's own chain is the longest job: it starts first.
-            if (i == 0) file_.update(batch);
-            else add_piece(batch, pieces[i - 1], left_open);
-        });
+        e.for_each(pieces.size(), [&](std::size_t i) { add_piece(batch, pieces[i], left_open); });
         open_ = std::move(left_open);
     }
 
@@ -62,12 +70,13 @@ private:
         std::unique_ptr<md5_hasher> md5 = piece.first ? std::make_unique<md5_hasher>() : std::move(open_);
         if (piece.first) md5->start(methods_.md5());
         md5->update(bytes);
-        if (piece.last) piece.md5 = md5->finish();
-        else left_open = std::move(md5);
+        if (piece.last)
+            piece.md5 = md5->finish();
+        else
+            left_open = std::move(md5);
     }
 
     hash_methods methods_;
-    sha256_hasher file_;
     parallel::object_pool<md5_hasher> pool_;
     std::unique_ptr<md5_hasher> open_;
 };

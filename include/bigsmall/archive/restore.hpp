@@ -28,12 +28,13 @@ public:
     virtual ~restore_observer() = default;
 
     virtual void member_begins(const restore_job& job) = 0;
-    /// Something is wrong with the bytes that the next call of bytes_restored() brings, or with a hash that ends
-    /// with them. Throwing ends the run.
+    /// Something is wrong with the bytes that the next call of bytes_restored() brings, or with a hash that
+    /// ends with them. Throwing ends the run.
     virtual void found(const restore_job& job, const damage& problem) = 0;
     /// The next bytes of the member behind its header, those of blocks that failed as zeros. `pieces` names
     /// the extents in it.
-    virtual void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) = 0;
+    virtual void bytes_restored(const restore_job& job, bytes_view bytes,
+                                std::span<const restored_piece> pieces) = 0;
     virtual void member_ends(const restore_job& job) = 0;
 };
 
@@ -55,15 +56,17 @@ struct decode_memory {
 };
 
 /// Reads, checks and decodes one block. Throws: errc::corrupt, errc::truncated, errc::unsupported, errc::io.
-inline void decode_block(const io::container_reader& home, const io::content_entry& content, std::size_t number,
-                         std::uint64_t offset, bytes_span raw, const codec_ref& codec, decode_memory& memory) {
+inline void decode_block(const io::container_reader& home, const io::content_entry& content,
+                         std::size_t number, std::uint64_t offset, bytes_span raw, const codec_ref& codec,
+                         decode_memory& memory) {
     home.read_block_at(offset, content.blocks[number], number, memory.stored);
     const status answer = codec.decode(memory.stored, raw, memory.codec);
     if (answer == status::ok) return;
     const errc code = answer == status::unsupported ? errc::unsupported : errc::corrupt;
     const auto& entry = content.blocks[number];
     throw error(code, "block " + std::to_string(number) + " (" +
-                          codec.name_of({entry.grouping, entry.entropy}) + ") cannot be decoded: " + describe(answer))
+                          codec.name_of({entry.grouping, entry.entropy}) +
+                          ") cannot be decoded: " + describe(answer))
         .in_file(home.file().name())
         .at_offset(offset);
 }
@@ -73,7 +76,8 @@ public:
     restore_run(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
                 restore_observer& observer)
         : jobs_(jobs), codec_(codec), options_(options), observer_(observer) {
-        for (const restore_job& job : jobs) total_bytes_ += job.member->raw_bytes;
+        for (const restore_job& job : jobs)
+            total_bytes_ += job.member->raw_bytes;
     }
 
     template <parallel::executor E>
@@ -86,8 +90,16 @@ public:
                 return producer.next(batch);
             },
             parallel::any_order([&](restore_batch& batch) { decode(batch, e); }),
-            parallel::in_order([&](restore_batch& batch) { hash(batch, e); }),
-            parallel::in_order([&](restore_batch& batch) { deliver(batch); }));
+            parallel::in_order([&](restore_batch& batch) {
+                batch.sha256 =
+                    files_.add(jobs_[batch.job].member->header, batch.bytes(), batch.first, batch.last);
+            }),
+            parallel::in_order(
+                [&](restore_batch& batch) { parts_.add(batch.bytes(), std::span(batch.pieces), e); }),
+            parallel::in_order([&](restore_batch& batch) {
+                check(batch);
+                deliver(batch);
+            }));
     }
 
 private:
@@ -99,8 +111,8 @@ private:
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = memories_.borrow();
             try {
-                decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw,
-                             codec_, *memory);
+                decode_block(container.home_of(*block.content), *block.content, block.number, block.offset,
+                             raw, codec_, *memory);
             } catch (const error& failure) {
                 block.failure = damage_of(failure);
                 std::fill(raw.begin(), raw.end(), std::uint8_t{0});
@@ -108,25 +120,20 @@ private:
         });
     }
 
-    template <parallel::executor E>
-    void hash(restore_batch& batch, E& e) {
+    void check(restore_batch& batch) {
         const restore_job& job = jobs_[batch.job];
-        if (batch.first) begin_member(job);
+        if (batch.first) {
+            names_ = extent_names(*job.member);
+            member_intact_ = true;
+        }
         for (restore_block& block : batch.blocks)
             if (block.failure) add_failure(batch, block);
-        receipts_.add(batch.bytes(), std::span(batch.pieces), e);
         for (const restored_piece& piece : batch.pieces) {
             // A part that began in an earlier batch may have been damaged there.
             extent_intact_ = piece.intact && (piece.first || extent_intact_);
             if (piece.last && extent_intact_) check_md5(batch, job, piece);
         }
         if (batch.last) check_sha256(batch, job);
-    }
-
-    void begin_member(const restore_job& job) {
-        names_ = extent_names(*job.member);
-        member_intact_ = true;
-        receipts_.start_file(job.member->header);
     }
 
     void add_failure(restore_batch& batch, restore_block& block) {
@@ -156,8 +163,7 @@ private:
     }
 
     void check_sha256(restore_batch& batch, const restore_job& job) {
-        const sha256_digest digest = receipts_.finish_file();
-        if (!member_intact_ || digest == job.member->sha256) return;
+        if (!member_intact_ || batch.sha256 == job.member->sha256) return;
         damage problem;
         problem.code = errc::mismatch;
         problem.what = "the restored file does not have the recorded SHA-256";
@@ -169,7 +175,8 @@ private:
     void deliver(restore_batch& batch) {
         const restore_job& job = jobs_[batch.job];
         if (batch.first) observer_.member_begins(job);
-        for (const damage& problem : batch.problems) observer_.found(job, problem);
+        for (const damage& problem : batch.problems)
+            observer_.found(job, problem);
         observer_.bytes_restored(job, batch.bytes(), batch.pieces);
         if (batch.last) observer_.member_ends(job);
         done_bytes_ += batch.raw_bytes + (batch.first ? job.member->header.size() : 0);
@@ -182,8 +189,9 @@ private:
     const run_options& options_;
     restore_observer& observer_;
     parallel::object_pool<decode_memory> memories_;
-    receipt_chain receipts_;
-    std::vector<std::string> names_; // of the extents of the member being hashed
+    file_chain files_;
+    part_chain parts_;
+    std::vector<std::string> names_; // of the extents of the member being delivered
     bool member_intact_ = true, extent_intact_ = true;
     std::uint64_t total_bytes_ = 0, done_bytes_ = 0;
 };
@@ -191,9 +199,9 @@ private:
 } // namespace detail
 
 /// Decodes the members of `jobs` and reports to `observer`. Every block is checked by its checksum, every
-/// extent by its MD5, every member by its SHA-256; after a failed block, the hashes above it are not compared.
-/// Memory: below 256 MiB and 8 MiB per thread, beside the index.
-/// Throws: errc::cancelled, and what the observer throws.
+/// extent by its MD5, every member by its SHA-256; after a failed block, the hashes above it are not
+/// compared. Memory: below 256 MiB and 8 MiB per thread, beside the index. Throws: errc::cancelled, and what
+/// the observer throws.
 template <parallel::executor E>
 void restore(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
              restore_observer& observer, E& e) {

@@ -28,9 +28,9 @@ struct restore_job {
 
 /// A piece of one extent inside a batch.
 struct restored_piece : detail::hashed_piece {
-    std::uint32_t extent = 0;          ///< of the member
-    std::uint64_t extent_offset = 0;   ///< where in the extent the piece begins
-    bool intact = true;                ///< all its blocks were decoded
+    std::uint32_t extent = 0;        ///< of the member
+    std::uint64_t extent_offset = 0; ///< where in the extent the piece begins
+    bool intact = true;              ///< all its blocks were decoded
 };
 
 namespace detail {
@@ -51,6 +51,7 @@ struct restore_batch {
     std::size_t raw_bytes = 0;
     std::vector<restored_piece> pieces;
     std::vector<restore_block> blocks;
+    sha256_digest sha256{};       ///< of the member, when the batch is its last
     std::vector<damage> problems; ///< found in this batch, in order
 
     bytes_view bytes() const noexcept { return bytes_view(raw).first(raw_bytes); }
@@ -73,7 +74,8 @@ public:
         batch.pieces.clear();
         batch.blocks.clear();
         batch.problems.clear();
-        while (extent_ < member.extents.size() && add_piece(batch, member.extents[extent_])) {}
+        while (extent_ < member.extents.size() && add_piece(batch, member.extents[extent_])) {
+        }
         if (batch.raw.size() < batch.raw_bytes) batch.raw.resize(batch.raw_bytes);
         position_ += batch.raw_bytes;
         batch.last = extent_ == member.extents.size();
@@ -94,7 +96,8 @@ private:
         std::uint64_t taken = 0;
         while (block_ < content.blocks.size()) {
             const std::uint64_t raw_bytes = io::raw_block_bytes(content, block_);
-            const bool fits = batch.raw_bytes + taken + raw_bytes <= batch_bytes || batch.raw_bytes + taken == 0;
+            const bool fits =
+                batch.raw_bytes + taken + raw_bytes <= batch_bytes || batch.raw_bytes + taken == 0;
             if (!fits || batch.blocks.size() >= batch_blocks) break;
             add_block(batch, content, batch.raw_bytes + taken, raw_bytes);
             taken += raw_bytes;

@@ -35,7 +35,7 @@ struct shard_record {
     std::uint64_t stored_bytes = 0;
     std::string source;
     std::uint64_t source_bytes = 0;
-    std::string source_sha256; ///< hexadecimal
+    std::string source_sha256;      ///< hexadecimal
     std::vector<std::string> needs; ///< other containers that hold some of its tensors
 };
 
@@ -51,7 +51,8 @@ struct shard_index {
     std::uint64_t tensor_bytes = 0; ///< raw bytes of all tensors
     std::vector<shard_record> shards;
     std::vector<carried_record> files;
-    std::map<std::string, std::vector<std::string>> weight_map; ///< tensor name to the containers that have one
+    std::map<std::string, std::vector<std::string>>
+        weight_map; ///< tensor name to the containers that have one
 };
 
 namespace detail {
@@ -65,7 +66,8 @@ public:
         if (event == parse_event::object_start) open_.emplace_back();
         if (event == parse_event::object_end) open_.pop_back();
         if (event == parse_event::key && !open_.back().insert(value.get<std::string>()).second)
-            throw error(errc::corrupt, "the key " + io::in_quotes(value.get<std::string>()) + " is there twice");
+            throw error(errc::corrupt,
+                        "the key " + io::in_quotes(value.get<std::string>()) + " is there twice");
         return true;
     }
 
@@ -147,8 +149,10 @@ inline std::string encode_shard_index(const shard_index& index) {
         json["files"].push_back({{"file", f.file}, {"bytes", f.bytes}, {"sha256", f.sha256}});
     json["weight_map"] = nlohmann::ordered_json::object();
     for (const auto& [tensor, files] : index.weight_map) {
-        if (files.size() == 1) json["weight_map"][tensor] = files.front();
-        else json["weight_map"][tensor] = files;
+        if (files.size() == 1)
+            json["weight_map"][tensor] = files.front();
+        else
+            json["weight_map"][tensor] = files;
     }
     try {
         return json.dump(2) + "\n";
@@ -164,7 +168,8 @@ inline shard_index decode_shard_index(std::string_view text) {
     try {
         index = detail::shard_index_of(nlohmann::json::parse(text, detail::strict_keys()));
     } catch (const nlohmann::json::exception& e) {
-        throw error(errc::corrupt, std::string("the index of shards is damaged: ") + io::printable(e.what(), 200));
+        throw error(errc::corrupt,
+                    std::string("the index of shards is damaged: ") + io::printable(e.what(), 200));
     }
     detail::check_shard_paths(index, errc::corrupt);
     return index;

@@ -52,8 +52,10 @@ public:
         : directory_(directory), single_(std::move(single)), existing_(existing) {}
 
     void member_begins(const restore_job& job) override {
-        if (directory_ != nullptr) file_.emplace(directory_->place(job.path), io::if_exists::refuse);
-        else file_.emplace(single_, existing_);
+        if (directory_ != nullptr)
+            file_.emplace(directory_->place(job.path), io::if_exists::refuse);
+        else
+            file_.emplace(single_, existing_);
         file_->write(job.member->header);
     }
     void bytes_restored(const restore_job&, bytes_view bytes, std::span<const restored_piece>) override {
@@ -97,15 +99,17 @@ inline void require_not_archive(const std::filesystem::path& output, const opene
 inline unpack_result sizes_of(const opened_archive& archive, const std::vector<restore_job>& jobs) {
     unpack_result result;
     result.compressed_bytes = archive.stored_bytes();
-    for (const restore_job& job : jobs) result.restored_bytes += job.member->raw_bytes;
-    for (const carried_record& file : archive.shards().files) result.restored_bytes += file.bytes;
+    for (const restore_job& job : jobs)
+        result.restored_bytes += job.member->raw_bytes;
+    for (const carried_record& file : archive.shards().files)
+        result.restored_bytes += file.bytes;
     return result;
 }
 
 template <parallel::executor E>
 void unpack_directory(const opened_archive& archive, const std::vector<restore_job>& jobs,
-                      const std::filesystem::path& output, const unpack_options& options, unpack_result& result,
-                      E& e) {
+                      const std::filesystem::path& output, const unpack_options& options,
+                      unpack_result& result, E& e) {
     output_directory directory(output, options.existing);
     for (const restore_job& job : jobs) {
         result.files.push_back(directory.final_path(job.path));
@@ -146,16 +150,17 @@ unpack_result unpack(const std::filesystem::path& archive, const std::filesystem
     return result;
 }
 
-/// Restores an archive of one file into any sink, a pipe included. The hashes of the whole are only known when
-/// all bytes were written: after an exception, they must not be used.
-/// Throws: as unpack(); errc::invalid_argument when the archive restores a directory.
+/// Restores an archive of one file into any sink, a pipe included. The hashes of the whole are only known
+/// when all bytes were written: after an exception, they must not be used. Throws: as unpack();
+/// errc::invalid_argument when the archive restores a directory.
 template <parallel::executor E>
 unpack_result unpack_to(const std::filesystem::path& archive, io::sink& output, const unpack_options& options,
                         E& e) {
     const opened_archive opened(archive);
     opened.require_whole();
     if (opened.restores_directory())
-        throw error(errc::invalid_argument, "this archive restores a directory, which is no single stream of bytes")
+        throw error(errc::invalid_argument,
+                    "this archive restores a directory, which is no single stream of bytes")
             .in_file(archive.string());
     const std::vector<restore_job> jobs = all_jobs(opened);
     detail::sink_observer observer(output);

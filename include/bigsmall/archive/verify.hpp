@@ -17,9 +17,9 @@
 
 namespace bigsmall::archive {
 
-/// Everything that verify_fast() checks, and then decodes every block (checksum), every tensor (MD5) and every
-/// file (SHA-256), and hashes the carried files. Nothing is written.
-/// Throws: as verify_fast(); errc::cancelled.
+/// Everything that verify_fast() checks, and then decodes every block (checksum), every tensor (MD5) and
+/// every file (SHA-256), and hashes the carried files. Nothing is written. Throws: as verify_fast();
+/// errc::cancelled.
 template <parallel::executor E>
 verify_report verify(const std::filesystem::path& archive, const verify_options& options, E& e) {
     const opened_archive opened(archive);

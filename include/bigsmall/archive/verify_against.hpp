@@ -54,7 +54,8 @@ public:
         // A file may be compared with the directory that it came from; the rest of that is not its business.
         expect_all_ = archive.restores_directory();
         if (!single_)
-            for (const source_file& file : tree_.files) by_name_[file.name] = &file;
+            for (const source_file& file : tree_.files)
+                by_name_[file.name] = &file;
     }
 
     /// The file to compare a member or carried file with, or null when the source has none.
@@ -86,8 +87,9 @@ public:
         if (single_ || !expect_all_) return;
         for (const auto& [name, file] : by_name_)
             if (used_.count(name) == 0)
-                add_problem(report, make_damage(errc::mismatch, "the archive does not have this file of the source",
-                                                file->path, name));
+                add_problem(report,
+                            make_damage(errc::mismatch, "the archive does not have this file of the source",
+                                        file->path, name));
     }
 
 private:
@@ -101,7 +103,8 @@ private:
 /// Compares each member with its source as the bytes come by.
 class comparing_observer final : public collecting_observer {
 public:
-    comparing_observer(source_files& files, verify_report& report) : collecting_observer(report), files_(files) {}
+    comparing_observer(source_files& files, verify_report& report)
+        : collecting_observer(report), files_(files) {}
 
     void member_begins(const restore_job& job) override {
         file_.reset();
@@ -120,11 +123,13 @@ public:
         }
     }
 
-    void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) override {
+    void bytes_restored(const restore_job& job, bytes_view bytes,
+                        std::span<const restored_piece> pieces) override {
         collecting_observer::bytes_restored(job, bytes, pieces);
         if (!file_) return;
         for (const restored_piece& piece : pieces)
-            if (piece.intact && places_[piece.extent]) compare(job, piece, bytes.subspan(piece.at, piece.bytes));
+            if (piece.intact && places_[piece.extent])
+                compare(job, piece, bytes.subspan(piece.at, piece.bytes));
     }
 
 private:
@@ -143,8 +148,9 @@ private:
             return;
         }
         if (whole) {
-            differs(job, {}, "it has " + std::to_string(member.raw_bytes) + " bytes, but its source has " +
-                                 std::to_string(file_->size()));
+            differs(job, {},
+                    "it has " + std::to_string(member.raw_bytes) + " bytes, but its source has " +
+                        std::to_string(file_->size()));
             return;
         }
         differs(job, {}, "its header, or the bytes between its tensors, differ from the source");
@@ -156,9 +162,11 @@ private:
     }
 
     void place_by_name(const restore_job& job, const io::safetensors_layout& theirs) {
-        const io::safetensors_layout ours = io::parse_safetensors_header(job.member->header, job.member->raw_bytes);
+        const io::safetensors_layout ours =
+            io::parse_safetensors_header(job.member->header, job.member->raw_bytes);
         std::map<std::string_view, const io::tensor_record*> wanted;
-        for (const io::tensor_record& tensor : theirs.tensors) wanted[tensor.name] = &tensor;
+        for (const io::tensor_record& tensor : theirs.tensors)
+            wanted[tensor.name] = &tensor;
         std::size_t next = 0;
         for (std::size_t i = 0; i < places_.size(); ++i) {
             if (job.member->extents[i].kind != io::extent_kind::tensor) continue;
@@ -169,7 +177,8 @@ private:
                 continue;
             }
             const io::tensor_record& other = *at->second;
-            if (other.dtype_name == tensor.dtype_name && other.shape == tensor.shape && size_of(job, i) == other.end - other.begin)
+            if (other.dtype_name == tensor.dtype_name && other.shape == tensor.shape &&
+                size_of(job, i) == other.end - other.begin)
                 places_[i] = other.begin;
             else
                 differs(job, tensor.name, "its type or shape differs from the source");

@@ -40,8 +40,8 @@ inline void add_problem(verify_report& report, damage problem) {
     report.problems.push_back(std::move(problem));
 }
 
-inline damage make_damage(errc code, std::string what, const std::filesystem::path& file, std::string member = {},
-                          std::string tensor = {}) {
+inline damage make_damage(errc code, std::string what, const std::filesystem::path& file,
+                          std::string member = {}, std::string tensor = {}) {
     damage d;
     d.code = code;
     d.what = std::move(what);
@@ -54,7 +54,8 @@ inline damage make_damage(errc code, std::string what, const std::filesystem::pa
 /// Totals of an archive, and what opening it has shown.
 inline verify_report begin_report(const opened_archive& archive) {
     verify_report report;
-    for (const damage& problem : archive.problems()) add_problem(report, problem);
+    for (const damage& problem : archive.problems())
+        add_problem(report, problem);
     report.files = archive.problems().size() + archive.containers().size() + archive.shards().files.size() +
                    (archive.sharded() ? 1 : 0);
     for (const opened_container& container : archive.containers()) {
@@ -85,7 +86,8 @@ public:
         add_problem(report_, problem);
     }
 
-    void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) override {
+    void bytes_restored(const restore_job& job, bytes_view bytes,
+                        std::span<const restored_piece> pieces) override {
         report_.bytes_checked += bytes.size();
         for (const restored_piece& piece : pieces) {
             if (!piece.last) continue;

@@ -47,21 +47,24 @@ class sample_run {
 public:
     sample_run(const opened_archive& archive, const verify_options& options, verify_report& report)
         : archive_(archive), options_(options), report_(report) {
-        for (std::uint32_t c = 0; c < archive.containers().size(); ++c) list_blocks(c);
+        for (std::uint32_t c = 0; c < archive.containers().size(); ++c)
+            list_blocks(c);
     }
 
     template <parallel::executor E>
     void run(double fraction, std::uint64_t seed, E& e) {
         choose(fraction, seed);
         std::uint64_t total_bytes = 0;
-        for (const place& p : blocks_) total_bytes += raw_bytes_of(p);
+        for (const place& p : blocks_)
+            total_bytes += raw_bytes_of(p);
         std::vector<std::optional<damage>> failures(blocks_.size());
         constexpr std::size_t at_once = 256; // between two looks at the token and two reports
         for (std::size_t begin = 0; begin < blocks_.size(); begin += at_once) {
             check_cancelled(options_);
             const std::size_t count = std::min(at_once, blocks_.size() - begin);
             e.for_each(count, [&](std::size_t i) { failures[begin + i] = check(blocks_[begin + i]); });
-            for (std::size_t i = begin; i < begin + count; ++i) report_.bytes_checked += raw_bytes_of(blocks_[i]);
+            for (std::size_t i = begin; i < begin + count; ++i)
+                report_.bytes_checked += raw_bytes_of(blocks_[i]);
             if (options_.progress != nullptr)
                 options_.progress->on_progress({"sample", report_.bytes_checked, total_bytes, 0});
         }
@@ -87,7 +90,8 @@ private:
         for (std::uint32_t i = 0; i < index.contents.size(); ++i) {
             // What lies in another container of this archive is listed there.
             if (index.contents[i].home != 0 && archive_.sharded()) continue;
-            for (std::size_t b = 0; b < index.contents[i].blocks.size(); ++b) blocks_.push_back({container, i, b});
+            for (std::size_t b = 0; b < index.contents[i].blocks.size(); ++b)
+                blocks_.push_back({container, i, b});
         }
     }
 
@@ -111,7 +115,8 @@ private:
         std::uint64_t offset = 0;
         try {
             const io::container_reader& home = container.home_of(content);
-            offset = content.home == 0 ? home.block_offset(content, p.block) : io::block_offsets(content)[p.block];
+            offset =
+                content.home == 0 ? home.block_offset(content, p.block) : io::block_offsets(content)[p.block];
             memory->raw.resize(static_cast<std::size_t>(raw_bytes_of(p)));
             decode_block(home, content, p.block, offset, memory->raw, options_.codec, memory->decode);
             return std::nullopt;
@@ -139,7 +144,8 @@ private:
 
     void count_tensors() {
         std::set<std::pair<std::uint32_t, std::uint32_t>> touched;
-        for (const place& p : blocks_) touched.insert({p.container, p.content});
+        for (const place& p : blocks_)
+            touched.insert({p.container, p.content});
         for (std::uint32_t c = 0; c < archive_.containers().size(); ++c)
             for (const io::member_entry& member : archive_.containers()[c].index().members)
                 for (const io::extent_entry& extent : member.extents)

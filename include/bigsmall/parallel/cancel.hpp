@@ -22,7 +22,8 @@ public:
     }
 
 private:
-    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
+    static_assert(std::atomic<bool>::is_always_lock_free,
+                  "a signal handler may only touch lock-free atomics");
     std::atomic<bool> requested_{false};
 };
 

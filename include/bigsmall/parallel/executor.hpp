@@ -26,11 +26,12 @@ struct probe_stage {
 
 /// What an executor promises; `laws.hpp` checks it on any type.
 /// - `concurrency()`: how many calls may run at once, at least one.
-/// - `for_each(count, f)`: calls f(i) once for every i below count, in any order, perhaps at once. May be called
+/// - `for_each(count, f)`: calls f(i) once for every i below count, in any order, perhaps at once. May be
+/// called
 ///   from within a stage or another for_each.
 /// - `pipeline<Item>(in_flight, produce, stages...)`: `produce(item)` fills items one after another until it
-///   returns false; each item then passes the stages from left to right. At most `in_flight` items exist; they
-///   are reused, so their buffers keep their capacity and the producer must reset what it finds.
+///   returns false; each item then passes the stages from left to right. At most `in_flight` items exist;
+///   they are reused, so their buffers keep their capacity and the producer must reset what it finds.
 /// - The first exception wins: it reaches the caller after all running calls have ended; what had not begun
 ///   never begins. The executor can be used again afterwards.
 template <class E>
@@ -48,13 +49,15 @@ public:
 
     template <class F>
     void for_each(std::size_t count, F&& f) {
-        for (std::size_t i = 0; i < count; ++i) f(i);
+        for (std::size_t i = 0; i < count; ++i)
+            f(i);
     }
 
     template <class Item, class Produce, class... Stages>
     void pipeline(std::size_t /*in_flight*/, Produce&& produce, Stages&&... stages) {
         Item item{};
-        while (produce(item)) (stages.run(item), ...);
+        while (produce(item))
+            (stages.run(item), ...);
     }
 };
 

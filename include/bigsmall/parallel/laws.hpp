@@ -53,7 +53,8 @@ private:
         if (produced == items) return false;
         const std::size_t now = ++alive;
         std::size_t most = most_alive;
-        while (now > most && !most_alive.compare_exchange_weak(most, now)) {}
+        while (now > most && !most_alive.compare_exchange_weak(most, now)) {
+        }
         item.number = produced++;
         item.buffer.resize(64);
         return true;
@@ -130,7 +131,8 @@ std::vector<std::string> broken_laws(E& e) {
     detail::law_run failing;
     failing.throw_at = 20;
     expect(detail::throws_law(e, [&] { failing(e); }), "an exception of a stage leaves the pipeline");
-    expect(failing.last_order.size() <= 20 && detail::counts_up(failing.last_order, failing.last_order.size()),
+    expect(failing.last_order.size() <= 20 &&
+               detail::counts_up(failing.last_order, failing.last_order.size()),
            "nothing behind a failed item leaves");
     expect(failing.produced < failing.items, "production ends after an exception");
     const bool producer_throws = detail::throws_law(e, [&] {

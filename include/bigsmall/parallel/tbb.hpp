@@ -42,7 +42,8 @@ public:
                 tbb::parallel_for(
                     tbb::blocked_range<std::size_t>(0, count, 1),
                     [&](const tbb::blocked_range<std::size_t>& range) {
-                        for (std::size_t i = range.begin(); i != range.end(); ++i) f(i);
+                        for (std::size_t i = range.begin(); i != range.end(); ++i)
+                            f(i);
                     },
                     tbb::auto_partitioner{});
             });
@@ -53,21 +54,25 @@ public:
     void pipeline(std::size_t in_flight, Produce&& produce, Stages&&... stages) {
         std::vector<Item> items(std::max<std::size_t>(in_flight, 1));
         tbb::concurrent_queue<Item*> idle;
-        for (Item& item : items) idle.push(&item);
+        for (Item& item : items)
+            idle.push(&item);
 
-        const auto source = tbb::make_filter<void, Item*>(
-            tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) -> Item* {
-                Item* item = nullptr;
-                // oneTBB admits no more items than there are, so one is always idle here.
-                if (idle.try_pop(item) && produce(*item)) return item;
-                control.stop();
-                return nullptr;
-            });
-        const auto drain = tbb::make_filter<Item*, void>(tbb::filter_mode::parallel,
-                                                         [&](Item* item) { idle.push(item); });
+        const auto source = tbb::make_filter<void, Item*>(tbb::filter_mode::serial_in_order,
+                                                          [&](tbb::flow_control& control) -> Item* {
+                                                              Item* item = nullptr;
+                                                              // oneTBB admits no more items than there are,
+                                                              // so one is always idle here.
+                                                              if (idle.try_pop(item) && produce(*item))
+                                                                  return item;
+                                                              control.stop();
+                                                              return nullptr;
+                                                          });
+        const auto drain =
+            tbb::make_filter<Item*, void>(tbb::filter_mode::parallel, [&](Item* item) { idle.push(item); });
         arena_.execute([&] {
-            tbb::this_task_arena::isolate(
-                [&] { tbb::parallel_pipeline(items.size(), (source & ... & filter_of<Item>(stages)) & drain); });
+            tbb::this_task_arena::isolate([&] {
+                tbb::parallel_pipeline(items.size(), (source & ... & filter_of<Item>(stages)) & drain);
+            });
         });
     }
 

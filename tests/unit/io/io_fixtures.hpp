@@ -171,7 +171,7 @@ inline std::shared_ptr<const source> in_memory(byte_buffer bytes) {
 
 /// The directory of real checkpoints beside the repository, when it is there.
 inline std::filesystem::path shared_data() {
-    if (const char* const named = std::getenv("BIGSMALL_TEST_DATA")) return named;
+    if (const char* const named = std::getenv("BIGSMALL_SHARED_DATA")) return named;
     return std::filesystem::path(__FILE__).parent_path() / "../../../../shared/data";
 }
 

@@ -19,7 +19,8 @@ namespace {
 
 std::string joined(const std::vector<std::string>& lines) {
     std::string text;
-    for (const std::string& line : lines) text += line + "\n";
+    for (const std::string& line : lines)
+        text += line + "\n";
     return text;
 }
 
@@ -28,13 +29,16 @@ struct forgetful_executor {
     std::size_t concurrency() const { return 1; }
     template <class F>
     void for_each(std::size_t count, F&& f) {
-        for (std::size_t i = 1; i < count; ++i) f(i);
+        for (std::size_t i = 1; i < count; ++i)
+            f(i);
     }
     template <class Item, class Produce, class... Stages>
     void pipeline(std::size_t, Produce&& produce, Stages&&... stages) {
         std::vector<Item> items;
-        for (Item item{}; produce(item); item = Item{}) items.push_back(item);
-        for (std::size_t i = items.size(); i-- > 0;) (stages.run(items[i]), ...);
+        for (Item item{}; produce(item); item = Item{})
+            items.push_back(item);
+        for (std::size_t i = items.size(); i-- > 0;)
+            (stages.run(items[i]), ...);
     }
 };
 static_assert(parallel::executor<forgetful_executor>);
@@ -54,7 +58,8 @@ TEST_CASE("tbb_executor keeps the executor laws with any number of threads", "[p
         parallel::tbb_executor e(threads);
         INFO("threads " << threads);
         if (threads != 0) CHECK(e.concurrency() == threads);
-        for (int round = 0; round < 5; ++round) CHECK(joined(parallel::broken_laws(e)) == "");
+        for (int round = 0; round < 5; ++round)
+            CHECK(joined(parallel::broken_laws(e)) == "");
     }
 }
 
@@ -95,8 +100,8 @@ TEST_CASE("items are reused, so buffers keep their capacity", "[parallel]") {
     };
     std::set<const item*> seen;
     int left = 50;
-    e.pipeline<item>(3, [&](item&) { return left-- > 0; },
-                     parallel::in_order([&](item& it) { seen.insert(&it); }));
+    e.pipeline<item>(
+        3, [&](item&) { return left-- > 0; }, parallel::in_order([&](item& it) { seen.insert(&it); }));
     CHECK(seen.size() <= 3);
 }
 
@@ -125,7 +130,8 @@ TEST_CASE("object_pool makes no more objects than were on loan together", "[para
         ++second->uses;
         CHECK(&*first != &*second);
     }
-    for (int i = 0; i < 4; ++i) ++pool.borrow()->uses;
+    for (int i = 0; i < 4; ++i)
+        ++pool.borrow()->uses;
     const auto one = pool.borrow();
     const auto two = pool.borrow();
     CHECK(one->uses + two->uses == 6);

@@ -5,7 +5,7 @@
 #include <iostream>
 #include <string>
 
-#include "../../unit/io/io_fixtures.hpp"
+#include "unit/io/io_fixtures.hpp"
 
 namespace {
 

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# Builds and runs all tests: first under AddressSanitizer and UndefinedBehaviorSanitizer, then the release build. Ends with
+# ctest's own summary.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/install_packages.sh
+jobs=$(nproc)
+
+cmake --preset asan -DBIGSMALL_BUILD_BENCHMARKS=OFF >/dev/null
+cmake --build build/asan -j "$jobs"
+ctest --test-dir build/asan --output-on-failure -j "$jobs"
+
+cmake --preset release -DBIGSMALL_BUILD_TESTS=ON -DBIGSMALL_BUILD_BENCHMARKS=ON -DBIGSMALL_BUILD_EXAMPLES=ON \
+    -DBIGSMALL_WERROR=ON >/dev/null
+cmake --build build/release -j "$jobs"
+ctest --test-dir build/release --output-on-failure -j "$jobs"
