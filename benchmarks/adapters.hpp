@@ -85,7 +85,8 @@ public:
     void encode(const bigsmall::dtype&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
         const std::size_t room = ZSTD_compressBound(raw.size());
         const bigsmall::bytes_span place = grow(out, room);
-        const std::size_t written = ZSTD_compressCCtx(compressor_.get(), place.data(), room, raw.data(), raw.size(), level_);
+        const std::size_t written =
+            ZSTD_compressCCtx(compressor_.get(), place.data(), room, raw.data(), raw.size(), level_);
         require(!ZSTD_isError(written), "zstd");
         shrink(out, room - written);
     }
@@ -111,7 +112,8 @@ public:
         const std::size_t width = width_of(type), count = raw.size() / width;
         if (width > 1) {
             std::uint8_t* planes[8];
-            for (std::size_t p = 0; p < width; ++p) planes[p] = planes_.data() + p * count;
+            for (std::size_t p = 0; p < width; ++p)
+                planes[p] = planes_.data() + p * count;
             kernels_.split_rotated[bigsmall::kernel::width_index(width)](raw.data(), count, planes);
         }
         zstd_adapter::encode(type, planes_, out);
@@ -122,7 +124,8 @@ public:
         planes_.resize(raw.size());
         zstd_adapter::decode(type, coded, planes_);
         const std::uint8_t* planes[8];
-        for (std::size_t p = 0; p < width; ++p) planes[p] = planes_.data() + p * count;
+        for (std::size_t p = 0; p < width; ++p)
+            planes[p] = planes_.data() + p * count;
         kernels_.merge_rotated[bigsmall::kernel::width_index(width)](planes, count, raw.data());
     }
 

@@ -26,7 +26,8 @@ struct data_set {
 
     std::size_t size_bytes() const {
         std::size_t sum = 0;
-        for (const piece& each : pieces) sum += each.bytes.size();
+        for (const piece& each : pieces)
+            sum += each.bytes.size();
         return sum;
     }
 };
@@ -64,7 +65,8 @@ inline data_set generate(const std::string& dtype_name, std::size_t size_bytes) 
         const double value = sigma * normal(random);
         std::uint32_t bits = type.bits == 32 ? std::bit_cast<std::uint32_t>(static_cast<float>(value))
                                              : round_to_float(value, type.exponent_bits, type.mantissa_bits);
-        for (std::size_t b = 0; b < width; ++b, bits >>= 8) bytes[i * width + b] = static_cast<std::uint8_t>(bits);
+        for (std::size_t b = 0; b < width; ++b, bits >>= 8)
+            bytes[i * width + b] = static_cast<std::uint8_t>(bits);
     }
     return {"generated " + dtype_name, {{type, std::move(bytes)}}};
 }
@@ -80,7 +82,8 @@ inline double exponent_floor_bytes(const data_set& data) {
         const std::size_t count = bytes.size() / width;
         for (std::size_t i = 0; i < count; ++i) {
             std::uint32_t bits = 0;
-            for (std::size_t b = width; b-- > 0;) bits = bits << 8 | bytes[i * width + b];
+            for (std::size_t b = width; b-- > 0;)
+                bits = bits << 8 | bytes[i * width + b];
             ++counts[bits >> type.mantissa_bits & ((1u << type.exponent_bits) - 1)];
         }
         double entropy_bits = 0;

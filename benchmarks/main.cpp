@@ -28,15 +28,22 @@ options parse(int argc, char** argv) {
         const std::string_view word = argv[i];
         const auto number = [&] {
             const long value = i + 1 < argc ? std::strtol(argv[++i], nullptr, 10) : 0;
-            if (value < 1 || value > 65536) throw std::runtime_error(std::string(word) + " needs a number from 1 to 65536");
+            if (value < 1 || value > 65536)
+                throw std::runtime_error(std::string(word) + " needs a number from 1 to 65536");
             return value;
         };
-        if (word == "--json") chosen.json = true;
-        else if (word == "--slow") chosen.slow = true;
-        else if (word == "--rounds") chosen.rounds = static_cast<int>(number());
-        else if (word == "--size-mib") chosen.size_mib = static_cast<std::size_t>(number());
-        else if (word.starts_with("-")) throw std::runtime_error("unknown option " + std::string(word));
-        else chosen.files.emplace_back(word);
+        if (word == "--json")
+            chosen.json = true;
+        else if (word == "--slow")
+            chosen.slow = true;
+        else if (word == "--rounds")
+            chosen.rounds = static_cast<int>(number());
+        else if (word == "--size-mib")
+            chosen.size_mib = static_cast<std::size_t>(number());
+        else if (word.starts_with("-"))
+            throw std::runtime_error("unknown option " + std::string(word));
+        else
+            chosen.files.emplace_back(word);
     }
     return chosen;
 }
@@ -90,11 +97,12 @@ void print(const benchmark::data_set& data, const std::vector<benchmark::measure
     std::printf("%s: %zu bytes", data.name.c_str(), data.size_bytes());
     if (const double floor = benchmark::exponent_floor_bytes(data); floor > 0)
         std::printf(", exponents at their order-0 entropy and the rest raw: %.2f %%", 100 * floor / raw);
-    std::printf("\n  %-22s %9s %16s %16s %12s\n", "coder", "ratio %", "encode x memcpy", "decode x memcpy", "decode MB/s");
+    std::printf("\n  %-22s %9s %16s %16s %12s\n", "coder", "ratio %", "encode x memcpy", "decode x memcpy",
+                "decode MB/s");
     for (const benchmark::measurement& m : results)
-        std::printf("  %-22s %9.2f %16.3f %16.3f %12.0f\n", m.coder.c_str(), 100 * static_cast<double>(m.coded_bytes) / raw,
-                    results[0].encode_seconds / m.encode_seconds, results[0].decode_seconds / m.decode_seconds,
-                    raw / m.decode_seconds / 1e6);
+        std::printf("  %-22s %9.2f %16.3f %16.3f %12.0f\n", m.coder.c_str(),
+                    100 * static_cast<double>(m.coded_bytes) / raw, results[0].encode_seconds / m.encode_seconds,
+                    results[0].decode_seconds / m.decode_seconds, raw / m.decode_seconds / 1e6);
 }
 
 void run(const options& chosen) {
@@ -106,8 +114,10 @@ void run(const options& chosen) {
         const benchmark::data_set data = generated ? benchmark::generate(name, chosen.size_mib << 20) : load(name);
         if (data.size_bytes() == 0) continue;
         const auto results = benchmark::measure(coders(chosen.slow), data, chosen.rounds);
-        if (chosen.json) report.push_back(as_json(data, results));
-        else print(data, results);
+        if (chosen.json)
+            report.push_back(as_json(data, results));
+        else
+            print(data, results);
         std::fflush(stdout);
     }
     if (chosen.json) std::printf("%s\n", report.dump(2).c_str());

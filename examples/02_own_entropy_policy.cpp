@@ -9,22 +9,26 @@
 using bigsmall::bytes_span, bigsmall::bytes_view, bigsmall::status;
 
 // [readme]
-struct nibbles { // two values below 16 in a byte
+struct nibbles {                                    // two values below 16 in a byte
     static constexpr bigsmall::wire_id id = 0x8001; // 0x8000 and above are yours
     static constexpr std::string_view name = "nibbles";
     static std::size_t bound(std::size_t raw_bytes) { return raw_bytes / 2; }
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out) {
         if (raw.size() % 2 != 0 || std::ranges::any_of(raw, [](auto v) { return v > 15; })) return std::nullopt;
-        for (std::size_t i = 0; i < raw.size(); ++i) out[i / 2] = std::uint8_t(out[i / 2] >> 4 | raw[i] << 4);
+        for (std::size_t i = 0; i < raw.size(); ++i)
+            out[i / 2] = std::uint8_t(out[i / 2] >> 4 | raw[i] << 4);
         return raw.size() / 2;
     }
     static status decode(bytes_view coded, bytes_span raw) {
         if (coded.size() * 2 != raw.size()) return status::corrupt;
-        for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = coded[i / 2] >> (i % 2 * 4) & 15;
+        for (std::size_t i = 0; i < raw.size(); ++i)
+            raw[i] = coded[i / 2] >> (i % 2 * 4) & 15;
         return status::ok;
     }
 };
-struct my_policies : bigsmall::default_policies { using entropy = nibbles; };
+struct my_policies : bigsmall::default_policies {
+    using entropy = nibbles;
+};
 using my_codec = bigsmall::basic_codec<my_policies>;
 using my_reader = bigsmall::policy_set<nibbles, bigsmall::entropy::rans>; // reads what it lists
 // [readme]
@@ -35,7 +39,8 @@ int main() {
         return 1;
     }
     bigsmall::byte_buffer small_values(4096);
-    for (std::size_t i = 0; i < small_values.size(); ++i) small_values[i] = static_cast<std::uint8_t>(i * i % 13);
+    for (std::size_t i = 0; i < small_values.size(); ++i)
+        small_values[i] = static_cast<std::uint8_t>(i * i % 13);
 
     bigsmall::scratch memory;
     bigsmall::byte_buffer coded(my_codec::bound(small_values.size()));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-// make_checkpoint OUT.safetensors LARGEST_MIB OTHERS: one BF16 tensor of LARGEST_MIB and OTHERS of 128 MiB, written as a
-// stream, for measuring memory and speed on files larger than fit. Rows of 4096 values; a row is a window of one table
-// of normal values, scaled by the row's own log-normal deviation.
+// make_checkpoint OUT.safetensors LARGEST_MIB OTHERS: one BF16 tensor of LARGEST_MIB and OTHERS of 128 MiB, written as
+// a stream, for measuring memory and speed on files larger than fit. Rows of 4096 values; a row is a window of one
+// table of normal values, scaled by the row's own log-normal deviation.
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -22,7 +22,8 @@ class row_maker {
 public:
     row_maker() {
         std::normal_distribution<float> normal;
-        for (float& value : table_) value = normal(random_);
+        for (float& value : table_)
+            value = normal(random_);
     }
     void fill(std::vector<std::uint8_t>& row) {
         const float sigma = 0.02f * std::exp(0.15f * table_[random_() % table_.size()]);

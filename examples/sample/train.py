@@ -11,15 +11,15 @@ Everything is made here, from nothing but a seed:
   4. base/ is read back and trained a little more on stories in another tone
      (set at sea, asking questions), and that is written as fine-tune/.
 
-The same PyTorch on the same kind of processor should make the same files
-again; elsewhere sums may be rounded otherwise, and the models differ.
+The same PyTorch and BLAS on the same kind of processor repeat the training;
+elsewhere sums are rounded otherwise, and the models differ a little.
 
 The files are laid out as the Hugging Face libraries lay theirs out, so that
 what reads an ordinary checkpoint reads these.  Needs PyTorch and NumPy only
-(Debian 12: python3-torch, and libopenblas0, without which it takes hours).
+(Debian 12: python3-torch, and libopenblas0: its plain BLAS is far slower).
 
     python3 train.py                # about 25 minutes, one core
-    python3 train.py --out /tmp/x   # leave the files here alone
+    python3 train.py --out DIR      # leave the files here alone
     python3 train.py --stories 5    # only print some training stories
     python3 train.py --check        # only read the files back and use them
 """

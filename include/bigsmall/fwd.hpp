@@ -14,18 +14,24 @@ class scratch;
 struct codec_ref;
 struct default_policies;
 
-template <class... Policies> struct one_of;
-template <class Policies = default_policies> struct basic_codec;
-template <class... Policies> struct policy_set;
+template <class... Policies>
+struct one_of;
+template <class Policies = default_policies>
+struct basic_codec;
+template <class... Policies>
+struct policy_set;
 
 /// The codec with the library's own policies.
 using codec = basic_codec<>;
 
 namespace grouping {
 struct whole;
-template <std::size_t WidthBytes> struct byte_planes;
-template <std::size_t WidthBytes> struct field_planes;
-template <std::size_t WidthBytes> struct zero_runs;
+template <std::size_t WidthBytes>
+struct byte_planes;
+template <std::size_t WidthBytes>
+struct field_planes;
+template <std::size_t WidthBytes>
+struct zero_runs;
 } // namespace grouping
 
 namespace entropy {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Runs a fuzz target once on every file of the given directories: `replay_NAME DIRECTORY...`. A directory that
-// is missing or empty is a failure, or a test that checks nothing would pass.
+// Runs a fuzz target once on every file of the given directories: `replay_NAME DIRECTORY...`. A directory
+// that is missing or empty is a failure, or a test that checks nothing would pass.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -6,7 +6,7 @@ cd "${1:?usage: check_sources.sh ROOT}"
 export LC_ALL=C.UTF-8 # columns are characters, not bytes
 
 max_lines=400
-max_columns=110
+max_columns=120
 
 # Brackets keep this file from finding itself.
 unfinished='TOD[O]|FIXM[E]|XX[X]|HAC[K]'
@@ -44,9 +44,10 @@ code_of() {
     done <<<"$1"
 }
 
+# A Python script that makes data is one file so that it can be run alone; it may be long.
 report "over $max_lines lines" < <(
     while IFS= read -r file; do
-        [[ -n $file ]] || continue
+        [[ -n $file && $file != *.py ]] || continue
         lines=$(wc -l <"$file")
         ((lines <= max_lines)) || echo "$file ($lines)"
     done <<<"$sources")

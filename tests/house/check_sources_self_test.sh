@@ -14,7 +14,7 @@ sample() { # sample CASE EXPECTED PATH CONTENT
 }
 header=include/bigsmall/core/x.hpp
 sample long 'over 400 lines: include/bigsmall/core/x.hpp (402)' $header "$good$(printf '//\n%.0s' {1..400})"$'\n'
-sample wide 'over 110 columns' $header "$good// $(printf '%0110d' 0)"$'\n'
+sample wide 'over 120 columns' $header "$good// $(printf '%0120d' 0)"$'\n'
 sample no_licence 'no SPDX line: include/bigsmall/core/x.hpp' $header $'#pragma once\n'
 sample unfinished 'unfinished: include/bigsmall/core/x.hpp:3' $header "$good// TO""DO: think"$'\n'
 sample machinery 'not about this project' docs/x.md 'written by an age''nt'$'\n'

@@ -31,7 +31,8 @@ inline bigsmall::byte_buffer skewed_words(std::size_t size_bytes, std::size_t wi
     bigsmall::byte_buffer raw(size_bytes);
     for (std::size_t i = 0; i + width <= size_bytes; i += width) {
         if (sparse && random.below(4) != 0) continue;
-        for (std::size_t b = 0; b < width; ++b) raw[i + b] = static_cast<std::uint8_t>(random() >> 17);
+        for (std::size_t b = 0; b < width; ++b)
+            raw[i + b] = static_cast<std::uint8_t>(random() >> 17);
         raw[i + width - 1] = static_cast<std::uint8_t>(60 - std::countr_zero(random() | 1ull << 30));
     }
     return raw;

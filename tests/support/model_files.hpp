@@ -74,7 +74,8 @@ inline std::map<std::string, byte_buffer> read_tree(const std::filesystem::path&
 inline byte_buffer noise(std::size_t bytes, std::uint64_t seed) {
     std::mt19937_64 random(seed);
     byte_buffer out(bytes);
-    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(random());
+    for (std::uint8_t& byte : out)
+        byte = static_cast<std::uint8_t>(random());
     return out;
 }
 
@@ -84,7 +85,8 @@ inline byte_buffer gaussian_bf16(std::size_t elems, std::uint64_t seed) {
     byte_buffer out(elems * 2);
     for (std::size_t i = 0; i < elems; ++i) {
         float sum = 0; // twelve uniform values make a normal one, the same with every standard library
-        for (int k = 0; k < 12; ++k) sum += static_cast<float>(random() >> 40) / 16777216.0f;
+        for (int k = 0; k < 12; ++k)
+            sum += static_cast<float>(random() >> 40) / 16777216.0f;
         const float value = (sum - 6.0f) * 0.02f;
         std::uint32_t bits;
         std::memcpy(&bits, &value, sizeof bits);
@@ -117,12 +119,12 @@ public:
     safetensors_builder& add(const std::string& name, const std::string& dtype_name,
                              const std::vector<std::uint64_t>& shape, const byte_buffer& bytes) {
         std::string dims;
-        for (const std::uint64_t extent : shape) dims += (dims.empty() ? "" : ",") + std::to_string(extent);
+        for (const std::uint64_t extent : shape)
+            dims += (dims.empty() ? "" : ",") + std::to_string(extent);
         const std::size_t begin = data_.size();
         data_.insert(data_.end(), bytes.begin(), bytes.end());
         entries_.push_back("\"" + name + "\":{\"dtype\":\"" + dtype_name + "\",\"shape\":[" + dims +
-                           "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data_.size()) +
-                           "]}");
+                           "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data_.size()) + "]}");
         return *this;
     }
     /// A tensor of one dimension; the bytes fill whole elements.
@@ -155,7 +157,8 @@ public:
         if (reversed_) std::reverse(entries.begin(), entries.end());
         if (!metadata_.empty()) entries.insert(entries.begin(), "\"__metadata__\":{" + metadata_ + "}");
         std::string json = "{";
-        for (const std::string& entry : entries) json += (json.size() > 1 ? "," : "") + entry;
+        for (const std::string& entry : entries)
+            json += (json.size() > 1 ? "," : "") + entry;
         json += "}" + std::string(padding_, ' ');
         byte_buffer file(8);
         store_le(file.data(), std::uint64_t{json.size()});

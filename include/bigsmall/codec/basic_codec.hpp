@@ -122,7 +122,9 @@ private:
     }
 
     template <class E>
-    static constexpr bool estimates = requires(const encode_context& context) { E::estimate(context); };
+    static constexpr bool estimates = requires(const encode_context& context) {
+        E::estimate(context);
+    };
 
     struct choice {
         wire_id id = entropy::stored::id;
@@ -180,7 +182,9 @@ private:
                             scratch& memory, stream_entry& entry, choice& best) {
         const auto attempt = [&]<class E>(std::type_identity<E>) {
             if constexpr (!estimates<E>) {
-                if constexpr (requires { { E::promising(stream, context) } -> std::same_as<bool>; })
+                if constexpr (requires {
+                                  { E::promising(stream, context) } -> std::same_as<bool>;
+                              })
                     if (!E::promising(stream, context)) return;
                 const bytes_span trial = memory.memory(scratch::purpose::trial, E::bound(stream.size()));
                 const auto coded = detail::encode_stream<E>(stream, trial, context);

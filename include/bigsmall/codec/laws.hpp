@@ -35,15 +35,15 @@ private:
 inline std::vector<byte_buffer> sample_streams() {
     std::vector<byte_buffer> samples;
     fixed_random random(1);
-    for (const std::size_t size : {0u, 1u, 2u, 3u, 7u, 8u, 31u, 32u, 33u, 63u, 100u, 511u, 512u, 513u, 4096u, 8191u,
-                                   8192u, 8193u, 70000u}) {
+    for (const std::size_t size :
+         {0u, 1u, 2u, 3u, 7u, 8u, 31u, 32u, 33u, 63u, 100u, 511u, 512u, 513u, 4096u, 8191u, 8192u, 8193u, 70000u}) {
         for (int kind = 0; kind < 7; ++kind) {
             byte_buffer sample(size);
             for (std::size_t i = 0; i < size; ++i) {
                 const std::uint64_t r = random();
                 const auto trailing = static_cast<std::uint8_t>(std::countr_zero(r | 1ull << 40));
-                const std::array<std::uint64_t, 7> values{42, r & 1, r >> 8, trailing, i, 120u - trailing % 20u,
-                                                          r % 5 == 0 ? r >> 8 : 0};
+                const std::array<std::uint64_t, 7> values{
+                    42, r & 1, r >> 8, trailing, i, 120u - trailing % 20u, r % 5 == 0 ? r >> 8 : 0};
                 sample[i] = static_cast<std::uint8_t>(values[static_cast<std::size_t>(kind)]);
             }
             samples.push_back(std::move(sample));
@@ -69,8 +69,8 @@ status decode_guarded(bytes_view coded, std::size_t raw_bytes, byte_buffer& raw,
                       bool& overran) {
     byte_buffer guarded(raw_bytes + 2 * guard_bytes, 0xa5);
     const byte_buffer exact(coded.begin(), coded.end()); // its own allocation, so that a sanitizer sees over-reads
-    const status s = bigsmall::detail::decode_stream<E>(exact, bytes_span(guarded).subspan(guard_bytes, raw_bytes),
-                                                        kernels);
+    const status s =
+        bigsmall::detail::decode_stream<E>(exact, bytes_span(guarded).subspan(guard_bytes, raw_bytes), kernels);
     const auto untouched = [](std::uint8_t byte) { return byte == 0xa5; };
     overran = !std::all_of(guarded.begin(), guarded.begin() + guard_bytes, untouched) ||
               !std::all_of(guarded.end() - guard_bytes, guarded.end(), untouched);
@@ -100,8 +100,8 @@ std::string check_entropy_sample(const byte_buffer& sample, const kernel::table&
     const stream_statistics statistics = statistics_of(sample, kernels);
     const encode_context context{statistics, kernels};
     byte_buffer coded(E::bound(sample.size()) + guard_bytes, 0x5a);
-    const auto written = bigsmall::detail::encode_stream<E>(
-        sample, bytes_span(coded).first(coded.size() - guard_bytes), context);
+    const auto written =
+        bigsmall::detail::encode_stream<E>(sample, bytes_span(coded).first(coded.size() - guard_bytes), context);
     if (!written) return "";
     if (*written > E::bound(sample.size())) return describe_case("encode wrote more than bound()", sample);
     if (!std::all_of(coded.end() - guard_bytes, coded.end(), [](std::uint8_t byte) { return byte == 0x5a; }))
@@ -171,10 +171,12 @@ std::string check_grouping_sample(const dtype& type, const byte_buffer& sample, 
         byte_buffer longer = buffers[s];
         longer.push_back(1);
         wrong[s] = longer;
-        if (G::merge(wrong, raw, kernels) == status::ok) return describe_case("merge accepted a stream too long", sample);
+        if (G::merge(wrong, raw, kernels) == status::ok)
+            return describe_case("merge accepted a stream too long", sample);
         if (inputs[s].empty()) continue;
         wrong[s] = inputs[s].first(inputs[s].size() - 1);
-        if (G::merge(wrong, raw, kernels) == status::ok) return describe_case("merge accepted a stream too short", sample);
+        if (G::merge(wrong, raw, kernels) == status::ok)
+            return describe_case("merge accepted a stream too short", sample);
     }
     // Damaged contents may give anything but undefined behaviour.
     fixed_random random(sample.size());

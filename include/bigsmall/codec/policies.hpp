@@ -62,8 +62,8 @@ concept has_bound = requires(std::size_t n) {
 ///   estimate(context) -> std::size_t   expected coded bytes; without it the policy is tried in full
 ///   promising(raw, context) -> bool    whether a full try is worth its time
 template <class E>
-concept entropy_policy = has_wire_name<E> && has_bound<E> && (encodes_with_context<E> || encodes_plainly<E>) &&
-                         (decodes_with_kernels<E> || decodes_plainly<E>);
+concept entropy_policy = has_wire_name<E> && has_bound<E> &&
+    (encodes_with_context<E> || encodes_plainly<E>)&&(decodes_with_kernels<E> || decodes_plainly<E>);
 
 template <class G>
 concept plans_streams = requires(bytes_view raw, std::span<std::size_t, G::streams> sizes) {
@@ -92,8 +92,8 @@ concept merges_streams = requires(std::span<const bytes_view, G::streams> stream
 ///   split(raw, streams, kernels)       fills streams of exactly those sizes
 ///   merge(streams, raw, kernels)       total: sizes and contents are checked
 template <class G>
-concept grouping_policy = has_wire_name<G> && (G::streams >= 1 && G::streams <= max_streams) && plans_streams<G> &&
-                          applies_to_blocks<G> && splits_blocks<G> && merges_streams<G>;
+concept grouping_policy = has_wire_name<G> &&(G::streams >= 1 && G::streams <= max_streams) &&
+                          plans_streams<G>&& applies_to_blocks<G>&& splits_blocks<G>&& merges_streams<G>;
 
 /// Which candidate wins? The lowest cost; ties go to the lowest wire id.
 ///   cost(entropy id, coded_bytes, raw_bytes) -> std::size_t
@@ -139,8 +139,11 @@ template <class G>
 constexpr bool require_grouping_policy() {
     static_assert(has_wire_name<G>, "bigsmall: a grouping_policy needs `static constexpr wire_id id` (0x8000 or above "
                                     "for your own) and `static constexpr std::string_view name`");
-    static_assert(requires { { G::streams } -> std::convertible_to<std::size_t>; },
-                  "bigsmall: a grouping_policy needs `static constexpr std::size_t streams`, from 1 to 16");
+    static_assert(
+        requires {
+            { G::streams } -> std::convertible_to<std::size_t>;
+        },
+        "bigsmall: a grouping_policy needs `static constexpr std::size_t streams`, from 1 to 16");
     static_assert(applies_to_blocks<G>,
                   "bigsmall: a grouping_policy needs `static bool applies(const dtype&, bytes_view raw)`");
     static_assert(plans_streams<G>, "bigsmall: a grouping_policy needs `static void plan(bytes_view raw, "

@@ -21,7 +21,9 @@ namespace detail {
 // A policy whose members are incomplete matches neither axis; the requirement that explains it is picked by what
 // it has: groupings have streams.
 template <class P>
-concept looks_like_grouping = requires { P::streams; };
+concept looks_like_grouping = requires {
+    P::streams;
+};
 
 template <class G>
 status merge_block(std::span<const bytes_view> streams, bytes_span raw, const kernel::table& kernels) {
@@ -35,12 +37,11 @@ status merge_block(std::span<const bytes_view> streams, bytes_span raw, const ke
 template <class... Policies>
 struct policy_set {
     static_assert(([] {
-                      if constexpr (detail::looks_like_grouping<Policies>)
-                          return detail::require_grouping_policy<Policies>();
-                      else
-                          return detail::require_entropy_policy<Policies>();
-                  }() &&
-                   ...));
+        if constexpr (detail::looks_like_grouping<Policies>)
+            return detail::require_grouping_policy<Policies>();
+        else
+            return detail::require_entropy_policy<Policies>();
+    }() && ...));
 
     /// Rebuilds a block into `raw`, whose size is the block's raw size. Total: any `coded` gives ok or an error.
     /// Throws only std::bad_alloc, for at most about five times the size of `raw`.
@@ -92,8 +93,7 @@ private:
         return result;
     }
 
-    static status merge(wire_id id, std::span<const bytes_view> streams, bytes_span raw,
-                        const kernel::table& kernels) {
+    static status merge(wire_id id, std::span<const bytes_view> streams, bytes_span raw, const kernel::table& kernels) {
         if (id == grouping::whole::id) return detail::merge_block<grouping::whole>(streams, raw, kernels);
         status result = status::unsupported;
         const auto try_one = [&]<class P>(std::type_identity<P>) {

@@ -14,7 +14,7 @@ namespace bigsmall {
 
 /// How the bits of an element are to be read when choosing how to code it.
 enum class number_kind : std::uint8_t {
-    opaque,        ///< nothing known: bytes
+    opaque, ///< nothing known: bytes
     boolean,
     integer,
     floating,      ///< sign, exponent, mantissa from the top bit down

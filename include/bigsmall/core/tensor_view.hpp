@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <span>
+#include <string_view>
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/checked.hpp>

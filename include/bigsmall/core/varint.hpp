@@ -66,7 +66,10 @@ public:
         return piece;
     }
 
-    void fail() noexcept { ok_ = false; at_ = bytes_.size(); }
+    void fail() noexcept {
+        ok_ = false;
+        at_ = bytes_.size();
+    }
 
 private:
     bytes_view bytes_;

@@ -17,7 +17,8 @@ namespace bigsmall::kernel::avx2 {
 #define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX2 inline void split16(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+BIGSMALL_TARGET_AVX2 inline void split16(const std::uint8_t* words, std::size_t count,
+                                         std::uint8_t* const* planes) noexcept {
     const __m256i low_byte = _mm256_set1_epi16(0xff);
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
@@ -38,13 +39,14 @@ BIGSMALL_TARGET_AVX2 inline void split16(const std::uint8_t* words, std::size_t 
 }
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std::size_t count,
+                                         std::uint8_t* words) noexcept {
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
-        const __m256i low = _mm256_permute4x64_epi64(
-            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[0] + i)), 0xd8);
-        const __m256i high = _mm256_permute4x64_epi64(
-            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[1] + i)), 0xd8);
+        const __m256i low =
+            _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[0] + i)), 0xd8);
+        const __m256i high =
+            _mm256_permute4x64_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[1] + i)), 0xd8);
         __m256i a = _mm256_unpacklo_epi8(low, high);
         __m256i b = _mm256_unpackhi_epi8(low, high);
         if constexpr (Rotation == 1) {
@@ -59,7 +61,8 @@ BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std:
 }
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX2 inline void split32(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+BIGSMALL_TARGET_AVX2 inline void split32(const std::uint8_t* words, std::size_t count,
+                                         std::uint8_t* const* planes) noexcept {
     // Within each half: the four lowest bytes, then the four second bytes, ...; then the halves are woven together.
     const __m256i by_byte = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, //
                                              0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -85,12 +88,13 @@ BIGSMALL_TARGET_AVX2 inline __m256i widen8(const std::uint8_t* bytes) noexcept {
 }
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX2 inline void merge32(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+BIGSMALL_TARGET_AVX2 inline void merge32(const std::uint8_t* const* planes, std::size_t count,
+                                         std::uint8_t* words) noexcept {
     std::size_t i = 0;
     for (; i + 8 <= count; i += 8) {
         const __m256i lower = _mm256_or_si256(widen8(planes[0] + i), _mm256_slli_epi32(widen8(planes[1] + i), 8));
-        const __m256i upper = _mm256_or_si256(_mm256_slli_epi32(widen8(planes[2] + i), 16),
-                                              _mm256_slli_epi32(widen8(planes[3] + i), 24));
+        const __m256i upper =
+            _mm256_or_si256(_mm256_slli_epi32(widen8(planes[2] + i), 16), _mm256_slli_epi32(widen8(planes[3] + i), 24));
         __m256i x = _mm256_or_si256(lower, upper);
         if constexpr (Rotation == 1) x = _mm256_or_si256(_mm256_srli_epi32(x, 1), _mm256_slli_epi32(x, 31));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 4 * i), x);
@@ -133,9 +137,9 @@ BIGSMALL_TARGET_AVX2 inline __m256i rans_eight(const std::uint32_t* slots, __m25
     const __m256i placed = _mm256_permutevar8x32_epi32(words, widen8(expand_lanes[mask].data()));
     at.words += 2 * static_cast<unsigned>(__builtin_popcount(mask));
     // The lowest byte of each slot is the symbol: collect eight of them.
-    const __m256i gathered = _mm256_shuffle_epi8(
-        slot, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, //
-                               -1, -1, -1, -1, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1));
+    const __m256i gathered =
+        _mm256_shuffle_epi8(slot, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, //
+                                                   -1, -1, -1, -1, 0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1));
     const __m128i symbols = _mm_or_si128(_mm256_castsi256_si128(gathered), _mm256_extracti128_si256(gathered, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(at.symbols), symbols);
     at.symbols += 8;
@@ -176,8 +180,8 @@ BIGSMALL_TARGET_AVX2 inline __m256i exact_quotients(__m256i x, __m256i frequency
 
 // Eight lanes: the full ones move a word out, in lane order, right below the words that are there. All eight words are
 // stored so that they end there; what lies below the words that count is overwritten by the next ones.
-BIGSMALL_TARGET_AVX2 inline __m256i rans_push_eight(const std::uint32_t* codings, const std::uint8_t* symbols, __m256i x,
-                                                    std::uint8_t*& words) noexcept {
+BIGSMALL_TARGET_AVX2 inline __m256i rans_push_eight(const std::uint32_t* codings, const std::uint8_t* symbols,
+                                                    __m256i x, std::uint8_t*& words) noexcept {
     const __m256i coding = _mm256_i32gather_epi32(reinterpret_cast<const int*>(codings), widen8(symbols), 4);
     const __m256i frequency = _mm256_and_si256(coding, _mm256_set1_epi32(0xfff));
     // x >= f << 20 for unsigned numbers: the larger of both is x.
@@ -193,7 +197,8 @@ BIGSMALL_TARGET_AVX2 inline __m256i rans_push_eight(const std::uint32_t* codings
     x = _mm256_blendv_epi8(x, _mm256_srli_epi32(x, 16), full);
     const __m256i quotient = exact_quotients(x, frequency);
     const __m256i remainder = _mm256_sub_epi32(x, _mm256_mullo_epi32(quotient, frequency));
-    return _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(quotient, 12), _mm256_srli_epi32(coding, 12)), remainder);
+    return _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(quotient, 12), _mm256_srli_epi32(coding, 12)),
+                            remainder);
 }
 
 BIGSMALL_TARGET_AVX2 inline std::uint8_t* rans_encode_rounds(const std::uint32_t* codings, const std::uint8_t* symbols,

@@ -21,11 +21,12 @@
 
 namespace bigsmall::kernel::avx512 {
 
-#define BIGSMALL_TARGET_AVX512                                                                                        \
+#define BIGSMALL_TARGET_AVX512                                                                                         \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2")))
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX512 inline void split16(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+BIGSMALL_TARGET_AVX512 inline void split16(const std::uint8_t* words, std::size_t count,
+                                           std::uint8_t* const* planes) noexcept {
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         __m512i x = _mm512_loadu_si512(words + 2 * i);
@@ -38,7 +39,8 @@ BIGSMALL_TARGET_AVX512 inline void split16(const std::uint8_t* words, std::size_
 }
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX512 inline void merge16(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+BIGSMALL_TARGET_AVX512 inline void merge16(const std::uint8_t* const* planes, std::size_t count,
+                                           std::uint8_t* words) noexcept {
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         const __m512i low = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[0] + i)));
@@ -52,7 +54,8 @@ BIGSMALL_TARGET_AVX512 inline void merge16(const std::uint8_t* const* planes, st
 }
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX512 inline void split32(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
+BIGSMALL_TARGET_AVX512 inline void split32(const std::uint8_t* words, std::size_t count,
+                                           std::uint8_t* const* planes) noexcept {
     std::size_t i = 0;
     for (; i + 16 <= count; i += 16) {
         __m512i x = _mm512_loadu_si512(words + 4 * i);
@@ -71,7 +74,8 @@ BIGSMALL_TARGET_AVX512 inline __m512i widen16(const std::uint8_t* bytes) noexcep
 }
 
 template <int Rotation>
-BIGSMALL_TARGET_AVX512 inline void merge32(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* words) noexcept {
+BIGSMALL_TARGET_AVX512 inline void merge32(const std::uint8_t* const* planes, std::size_t count,
+                                           std::uint8_t* words) noexcept {
     std::size_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const __m512i lower = _mm512_or_si512(widen16(planes[0] + i), _mm512_slli_epi32(widen16(planes[1] + i), 8));
@@ -87,7 +91,8 @@ BIGSMALL_TARGET_AVX512 inline void merge32(const std::uint8_t* const* planes, st
 
 // Sixteen lanes of one round; the lanes that ran low take consecutive words in lane order, which is what
 // expansion under a mask does.
-BIGSMALL_TARGET_AVX512 inline __m512i rans_sixteen(const std::uint32_t* slots, __m512i state, rans_cursor& at) noexcept {
+BIGSMALL_TARGET_AVX512 inline __m512i rans_sixteen(const std::uint32_t* slots, __m512i state,
+                                                   rans_cursor& at) noexcept {
     const __m512i low12 = _mm512_set1_epi32(0xfff);
     const __m512i slot = _mm512_i32gather_epi32(_mm512_and_si512(state, low12), slots, 4);
     state = _mm512_add_epi32(_mm512_mullo_epi32(_mm512_srli_epi32(slot, 20), _mm512_srli_epi32(state, 12)),
@@ -140,11 +145,13 @@ BIGSMALL_TARGET_AVX512 inline __m512i rans_push_sixteen(const std::uint32_t* cod
     x = _mm512_mask_srli_epi32(x, full, x, 16);
     const __m512i quotient = exact_quotients(x, frequency);
     const __m512i remainder = _mm512_sub_epi32(x, _mm512_mullo_epi32(quotient, frequency));
-    return _mm512_add_epi32(_mm512_add_epi32(_mm512_slli_epi32(quotient, 12), _mm512_srli_epi32(coding, 12)), remainder);
+    return _mm512_add_epi32(_mm512_add_epi32(_mm512_slli_epi32(quotient, 12), _mm512_srli_epi32(coding, 12)),
+                            remainder);
 }
 
-BIGSMALL_TARGET_AVX512 inline std::uint8_t* rans_encode_rounds(const std::uint32_t* codings, const std::uint8_t* symbols,
-                                                               std::size_t rounds, std::uint32_t* states,
+BIGSMALL_TARGET_AVX512 inline std::uint8_t* rans_encode_rounds(const std::uint32_t* codings,
+                                                               const std::uint8_t* symbols, std::size_t rounds,
+                                                               std::uint32_t* states,
                                                                std::uint8_t* words_end) noexcept {
     __m512i s0 = _mm512_loadu_si512(states), s1 = _mm512_loadu_si512(states + 16);
     std::uint8_t* words = words_end;

@@ -18,7 +18,8 @@ template <class Word, int Rotation>
 void split(const std::uint8_t* words, std::size_t count, std::uint8_t* const* planes) noexcept {
     for (std::size_t i = 0; i < count; ++i) {
         const Word word = std::rotl(load_le<Word>(words + i * sizeof(Word)), Rotation);
-        for (std::size_t p = 0; p < sizeof(Word); ++p) planes[p][i] = static_cast<std::uint8_t>(word >> (8 * p));
+        for (std::size_t p = 0; p < sizeof(Word); ++p)
+            planes[p][i] = static_cast<std::uint8_t>(word >> (8 * p));
     }
 }
 
@@ -38,10 +39,13 @@ inline void histogram(const std::uint8_t* bytes, std::size_t count, std::uint32_
     std::size_t i = 0;
     for (; i + 8 <= count; i += 8) {
         const auto eight = load_le<std::uint64_t>(bytes + i);
-        for (unsigned k = 0; k < 8; ++k) ++parts[k % 4][(eight >> (8 * k)) & 0xff];
+        for (unsigned k = 0; k < 8; ++k)
+            ++parts[k % 4][(eight >> (8 * k)) & 0xff];
     }
-    for (; i < count; ++i) ++parts[0][bytes[i]];
-    for (std::size_t v = 0; v < 256; ++v) counts[v] += parts[0][v] + parts[1][v] + parts[2][v] + parts[3][v];
+    for (; i < count; ++i)
+        ++parts[0][bytes[i]];
+    for (std::size_t v = 0; v < 256; ++v)
+        counts[v] += parts[0][v] + parts[1][v] + parts[2][v] + parts[3][v];
 }
 
 /// One rANS step: emits the symbol of `state` and advances it; see entropy/rans.hpp for the derivation.
@@ -67,8 +71,8 @@ inline void rans_rounds(const std::uint32_t* slots, rans_cursor& at) noexcept {
 }
 
 // An integer quotient by a floating-point division, which vectorises. x < f * 2^20 < 2^32 and f < 2^12, so the exact
-// (x + 1/2) / f lies at least 2^-13 away from every integer. A double is off by less than 2^-31 here even where fast-math
-// flags turn the division into a product with a reciprocal: the integer part is always right.
+// (x + 1/2) / f lies at least 2^-13 away from every integer. A double is off by less than 2^-31 here even where
+// fast-math flags turn the division into a product with a reciprocal: the integer part is always right.
 inline std::uint32_t exact_quotient(std::uint32_t x, std::uint32_t frequency) noexcept {
     return static_cast<std::uint32_t>((static_cast<double>(x) + 0.5) / static_cast<double>(frequency));
 }

@@ -44,7 +44,7 @@ constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
 
 struct table {
     std::string_view name;
-    split_function split[3];         ///< words as they are
+    split_function split[3]; ///< words as they are
     merge_function merge[3];
     split_function split_rotated[3]; ///< words rotated left by one bit first: a float's exponent fills the top byte
     merge_function merge_rotated[3];

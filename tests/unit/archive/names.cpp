@@ -114,8 +114,7 @@ const expectation table[] = {
     {"transformer_blocks.5.ff.net.2.weight", "", 5, "mlp_down"},
     {"single_transformer_blocks.5.attn.to_k.weight", "single_transformer_blocks", 5, "attn_qkv"},
     {"double_blocks.1.img_attn.qkv.weight", "double_blocks", 1, "attn_qkv"},
-    {"down_blocks.1.attentions.0.transformer_blocks.2.attn1.to_v.weight", "down_blocks.1.attentions.0", 2,
-     "attn_qkv"},
+    {"down_blocks.1.attentions.0.transformer_blocks.2.attn1.to_v.weight", "down_blocks.1.attentions.0", 2, "attn_qkv"},
     {"mid_block.attentions.0.transformer_blocks.0.ff.net.2.bias", "mid_block.attentions.0", 0, "mlp_down"},
     {"up_blocks.3.resnets.1.conv1.weight", "up_blocks", 3, "conv"},
     // Nothing known

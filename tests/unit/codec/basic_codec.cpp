@@ -27,7 +27,8 @@ byte_buffer bell_shaped_bf16(std::size_t count) {
     byte_buffer raw(2 * count);
     for (std::size_t i = 0; i < count; ++i) {
         int sum = 0;
-        for (int k = 0; k < 4; ++k) sum += static_cast<int>(random() >> 40) - (1 << 23);
+        for (int k = 0; k < 4; ++k)
+            sum += static_cast<int>(random() >> 40) - (1 << 23);
         const float value = static_cast<float>(sum) * (0.02f / (1 << 24));
         std::uint32_t bits;
         std::memcpy(&bits, &value, 4);
@@ -59,10 +60,12 @@ TEST_CASE("normal BF16 weights come close to the entropy of their exponents", "[
     coding_label label;
     const byte_buffer coded = encode(*find_dtype("BF16"), raw, memory, &label);
     std::array<std::size_t, 256> counts{};
-    for (std::size_t i = 0; i < raw.size(); i += 2) ++counts[load_le<std::uint16_t>(raw.data() + i) >> 7 & 0xff];
+    for (std::size_t i = 0; i < raw.size(); i += 2)
+        ++counts[load_le<std::uint16_t>(raw.data() + i) >> 7 & 0xff];
     double bits = 0;
     for (const std::size_t c : counts)
-        if (c != 0) bits -= static_cast<double>(c) * std::log2(static_cast<double>(c) * 2 / static_cast<double>(raw.size()));
+        if (c != 0)
+            bits -= static_cast<double>(c) * std::log2(static_cast<double>(c) * 2 / static_cast<double>(raw.size()));
     const double floor_bytes = bits / 8 + static_cast<double>(raw.size()) / 2;
     // Three tenths of a point is the promise.
     CHECK(static_cast<double>(coded.size()) <= floor_bytes + 0.003 * static_cast<double>(raw.size()));
@@ -72,7 +75,8 @@ TEST_CASE("normal BF16 weights come close to the entropy of their exponents", "[
 TEST_CASE("noise is stored and costs a few bytes", "[codec]") {
     laws::fixed_random random(5);
     byte_buffer raw(100000);
-    for (std::uint8_t& byte : raw) byte = static_cast<std::uint8_t>(random() >> 20);
+    for (std::uint8_t& byte : raw)
+        byte = static_cast<std::uint8_t>(random() >> 20);
     scratch memory;
     for (const char* name : {"U8", "BF16", "F32", "I64"}) {
         coding_label label;
@@ -87,7 +91,8 @@ TEST_CASE("constants and sparse blocks nearly vanish", "[codec]") {
     CHECK(encode(*find_dtype("F32"), zeros, memory).size() < 64);
     byte_buffer sparse(1 << 18);
     laws::fixed_random random(9);
-    for (int i = 0; i < 1000; ++i) store_le<std::uint16_t>(sparse.data() + 2 * random.below(1 << 17), 0x3c21);
+    for (int i = 0; i < 1000; ++i)
+        store_le<std::uint16_t>(sparse.data() + 2 * random.below(1 << 17), 0x3c21);
     coding_label label;
     CHECK(encode(*find_dtype("BF16"), sparse, memory, &label).size() < 3000);
     CHECK(label.grouping == grouping::zero_runs<2>::id);
@@ -98,7 +103,8 @@ TEST_CASE("every kernel table writes and reads the same bytes", "[codec][kernel]
     inputs.emplace_back("BF16", bell_shaped_bf16(70001));
     for (const byte_buffer& sample : laws::sample_streams())
         if (!sample.empty())
-            for (const char* name : {"BF16", "F32", "I16", "U32", "F64", "U8"}) inputs.emplace_back(name, sample);
+            for (const char* name : {"BF16", "F32", "I16", "U32", "F64", "U8"})
+                inputs.emplace_back(name, sample);
     scratch portable(*kernel::find("scalar"));
     for (const auto& [name, raw] : inputs) {
         const byte_buffer expected = encode(*find_dtype(name), raw, portable);

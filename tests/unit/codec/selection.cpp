@@ -24,7 +24,8 @@ struct halves_everything { // keeps every second byte: legal only where each byt
     }
     static status decode(bytes_view coded, bytes_span raw) noexcept {
         if (coded.size() * 2 != raw.size()) return status::corrupt;
-        for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = coded[i / 2];
+        for (std::size_t i = 0; i < raw.size(); ++i)
+            raw[i] = coded[i / 2];
         return status::ok;
     }
 };
@@ -39,7 +40,8 @@ struct with_entropies : default_policies {
 byte_buffer doubled_noise() {
     laws::fixed_random random(2);
     byte_buffer raw(4096);
-    for (std::size_t i = 0; i < raw.size(); i += 2) raw[i] = raw[i + 1] = static_cast<std::uint8_t>(random() >> 9);
+    for (std::size_t i = 0; i < raw.size(); i += 2)
+        raw[i] = raw[i + 1] = static_cast<std::uint8_t>(random() >> 9);
     return raw;
 }
 
@@ -84,7 +86,7 @@ TEST_CASE("balanced prices decoding, smallest does not", "[codec][selection]") {
 TEST_CASE("log2 in integers is the real logarithm rounded down", "[codec][statistics]") {
     CHECK(log2_in_4096ths(1) == 0);
     CHECK(log2_in_4096ths(2) == 4096);
-    CHECK(log2_in_4096ths(3) == 6492); // log2(3) = 1.5849625
+    CHECK(log2_in_4096ths(3) == 6492);     // log2(3) = 1.5849625
     CHECK(log2_in_4096ths(1000) == 40819); // 9.9657843 * 4096 = 40819.85
     CHECK(log2_in_4096ths(0x80000000u) == 31 * 4096);
     CHECK(log2_in_4096ths(0xffffffffu) == 32 * 4096 - 1);

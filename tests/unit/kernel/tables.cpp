@@ -14,7 +14,8 @@ namespace {
 byte_buffer noise(std::size_t size) {
     laws::fixed_random random(11);
     byte_buffer bytes(size);
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random() >> 13);
+    for (std::uint8_t& byte : bytes)
+        byte = static_cast<std::uint8_t>(random() >> 13);
     return bytes;
 }
 
@@ -69,7 +70,7 @@ TEST_CASE("the scalar split is what it says", "[kernel]") {
     std::array<std::uint8_t, 2> low{}, high{};
     std::array<std::uint8_t*, 2> planes{low.data(), high.data()};
     kernel::scalar::functions.split_rotated[0](words.data(), 2, planes.data());
-    CHECK(high == std::array<std::uint8_t, 2>{127, 128}); // exponents
+    CHECK(high == std::array<std::uint8_t, 2>{127, 128});  // exponents
     CHECK(low == std::array<std::uint8_t, 2>{0x00, 0x03}); // mantissa << 1 | sign
 }
 
@@ -78,7 +79,8 @@ TEST_CASE("histogram: every table counts every byte once", "[kernel]") {
         for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 100u, 1000u}) {
             const byte_buffer bytes = noise(size);
             std::array<std::uint32_t, 256> counts{}, expected{};
-            for (const std::uint8_t byte : bytes) ++expected[byte];
+            for (const std::uint8_t byte : bytes)
+                ++expected[byte];
             table->histogram(bytes.data(), bytes.size(), counts.data());
             CHECK(counts == expected);
         }

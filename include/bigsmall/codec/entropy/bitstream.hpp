@@ -77,7 +77,8 @@ public:
             if (exhausted() || ++quotient > limit >> k) return std::nullopt;
         }
         std::uint32_t value = quotient << k;
-        for (unsigned i = 0; i < k; ++i) value |= get_bit() << i;
+        for (unsigned i = 0; i < k; ++i)
+            value |= get_bit() << i;
         if (exhausted() || value > limit) return std::nullopt;
         return value;
     }

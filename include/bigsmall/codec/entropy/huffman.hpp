@@ -49,7 +49,8 @@ struct huffman {
         huffman_code code;
         if (const status s = huffman_code::load(cursor, code); s != status::ok) return s;
         std::array<std::uint64_t, streams> sizes{};
-        for (std::size_t s = 0; s + 1 < streams; ++s) sizes[s] = cursor.read_varint();
+        for (std::size_t s = 0; s + 1 < streams; ++s)
+            sizes[s] = cursor.read_varint();
         if (!cursor.ok()) return status::truncated;
 
         huffman_code::lookup_table table;

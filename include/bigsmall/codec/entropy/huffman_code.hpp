@@ -38,7 +38,8 @@ struct huffman_code {
     /// Bits that the stream takes under this code, its stored form not counted.
     std::uint64_t coded_bits(const stream_statistics& s) const noexcept {
         std::uint64_t bits = 0;
-        for (std::size_t v = 0; v < 256; ++v) bits += std::uint64_t{s.counts[v]} * lengths[v];
+        for (std::size_t v = 0; v < 256; ++v)
+            bits += std::uint64_t{s.counts[v]} * lengths[v];
         return bits;
     }
 
@@ -86,7 +87,8 @@ struct huffman_code {
         for (std::size_t v = lowest; v <= highest; ++v) {
             if (lengths[v] == 0) continue;
             const auto entry = static_cast<std::uint16_t>(v | static_cast<unsigned>(lengths[v]) << 8);
-            for (std::size_t w = codes[v]; w < table_size; w += std::size_t{1} << lengths[v]) single[w] = entry;
+            for (std::size_t w = codes[v]; w < table_size; w += std::size_t{1} << lengths[v])
+                single[w] = entry;
         }
         for (std::size_t w = 0; w < table_size; ++w) {
             const unsigned first = single[w] >> 8;
@@ -117,7 +119,8 @@ private:
 
         std::array<std::uint64_t, 511> weight{};
         std::array<std::uint16_t, 511> parent{};
-        for (std::size_t i = 0; i < n; ++i) weight[i] = s.counts[order[i]];
+        for (std::size_t i = 0; i < n; ++i)
+            weight[i] = s.counts[order[i]];
         std::size_t leaf = 0, joined = n;
         for (std::size_t node = n; node < 2 * n - 1; ++node) {
             for (int child = 0; child < 2; ++child) {
@@ -128,7 +131,8 @@ private:
             }
         }
         std::array<std::uint16_t, 511> depth{};
-        for (std::size_t i = 2 * n - 2; i-- > 0;) depth[i] = static_cast<std::uint16_t>(depth[parent[i]] + 1);
+        for (std::size_t i = 2 * n - 2; i-- > 0;)
+            depth[i] = static_cast<std::uint16_t>(depth[parent[i]] + 1);
         for (std::size_t i = 0; i < n; ++i)
             lengths[order[i]] = static_cast<std::uint8_t>(std::min<unsigned>(depth[i], max_length));
         limit(order, n);
@@ -137,7 +141,8 @@ private:
     // order: symbols from the rarest. Lengthening a symbol from l to l + 1 frees 2^-(l+1) of the code space.
     void limit(const std::array<std::uint16_t, 256>& order, std::size_t n) noexcept {
         std::size_t used = 0;
-        for (std::size_t i = 0; i < n; ++i) used += table_size >> lengths[order[i]];
+        for (std::size_t i = 0; i < n; ++i)
+            used += table_size >> lengths[order[i]];
         for (std::size_t i = 0; used > table_size; i = i + 1 == n ? 0 : i + 1) {
             std::uint8_t& length = lengths[order[i]];
             if (length == max_length) continue;
@@ -147,14 +152,16 @@ private:
         // Cutting may have freed too much: the most frequent symbols take the rest back.
         for (std::size_t i = n; i-- > 0 && used < table_size;) {
             std::uint8_t& length = lengths[order[i]];
-            while (length > 1 && used + (table_size >> length) <= table_size) used += table_size >> length--;
+            while (length > 1 && used + (table_size >> length) <= table_size)
+                used += table_size >> length--;
         }
     }
 
     // Canonical: codes of one length are consecutive in symbol order, shorter codes come first.
     void assign_codes() noexcept {
         std::array<std::uint32_t, max_length + 2> next{};
-        for (std::size_t v = lowest; v <= highest; ++v) ++next[lengths[v] + 1u];
+        for (std::size_t v = lowest; v <= highest; ++v)
+            ++next[lengths[v] + 1u];
         next[1] = 0; // absent symbols take no code
         for (unsigned length = 1; length <= max_length; ++length)
             next[length + 1] = (next[length] + next[length + 1]) << 1;
@@ -163,7 +170,8 @@ private:
             if (lengths[v] == 0) continue;
             const std::uint32_t code = next[lengths[v]]++;
             std::uint32_t reversed = 0;
-            for (unsigned bit = 0; bit < lengths[v]; ++bit) reversed |= (code >> bit & 1u) << (lengths[v] - 1u - bit);
+            for (unsigned bit = 0; bit < lengths[v]; ++bit)
+                reversed |= (code >> bit & 1u) << (lengths[v] - 1u - bit);
             codes[v] = static_cast<std::uint16_t>(reversed);
         }
     }

@@ -53,7 +53,8 @@ struct rans {
         std::uint8_t* const words = put_symbols(raw, table, lanes, states, words_end, context.kernels);
 
         std::uint8_t* at = out.data() + table_bytes;
-        for (std::size_t lane = 0; lane < lanes; ++lane, at += 4) store_le<std::uint32_t>(at, states[lane]);
+        for (std::size_t lane = 0; lane < lanes; ++lane, at += 4)
+            store_le<std::uint32_t>(at, states[lane]);
         std::copy(words, words_end, at); // towards the front: the ranges may overlap
         return static_cast<std::size_t>(at - out.data()) + static_cast<std::size_t>(words_end - words);
     }

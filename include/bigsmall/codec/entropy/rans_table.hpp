@@ -56,14 +56,16 @@ struct rans_table {
         std::size_t best_bits = static_cast<std::size_t>(-1);
         for (unsigned k = 0; k < 12; ++k) {
             std::size_t bits = 0;
-            for (std::size_t v = lowest; v <= highest; ++v) bits += (frequencies[v] >> k) + 1 + k;
+            for (std::size_t v = lowest; v <= highest; ++v)
+                bits += (frequencies[v] >> k) + 1 + k;
             if (bits < best_bits) best_bits = bits, best_k = k;
         }
         out[0] = lowest;
         out[1] = highest;
         out[2] = static_cast<std::uint8_t>(best_k);
         bit_writer writer(out.data() + 3);
-        for (std::size_t v = lowest; v <= highest; ++v) writer.put_rice(frequencies[v], best_k);
+        for (std::size_t v = lowest; v <= highest; ++v)
+            writer.put_rice(frequencies[v], best_k);
         return 3 + writer.finish();
     }
 

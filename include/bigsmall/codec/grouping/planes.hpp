@@ -12,7 +12,9 @@ namespace bigsmall::grouping {
 namespace detail {
 
 template <std::size_t Width>
-constexpr wire_id width_offset = Width == 2 ? 0 : Width == 4 ? 1 : 2;
+constexpr wire_id width_offset = Width == 2   ? 0
+                                 : Width == 4 ? 1
+                                              : 2;
 
 /// The width of the words of a type: of one component for complex numbers, zero for types without whole-byte words.
 constexpr std::size_t word_bytes(const dtype& type) noexcept {
@@ -26,7 +28,8 @@ struct planes_base {
     static constexpr std::size_t streams = Width;
 
     static void plan(bytes_view raw, std::span<std::size_t, Width> sizes) noexcept {
-        for (std::size_t& size : sizes) size = raw.size() / Width;
+        for (std::size_t& size : sizes)
+            size = raw.size() / Width;
     }
 
 protected:
@@ -34,7 +37,8 @@ protected:
     static void split_with(kernel::split_function split, bytes_view raw,
                            std::span<const bytes_span, Width> out) noexcept {
         std::array<std::uint8_t*, Width> planes;
-        for (std::size_t s = 0; s < Width; ++s) planes[Width - 1 - s] = out[s].data();
+        for (std::size_t s = 0; s < Width; ++s)
+            planes[Width - 1 - s] = out[s].data();
         split(raw.data(), raw.size() / Width, planes.data());
     }
     static status merge_with(kernel::merge_function merge, std::span<const bytes_view, Width> in,
@@ -56,8 +60,9 @@ protected:
 template <std::size_t WidthBytes>
 struct byte_planes : detail::planes_base<WidthBytes> {
     static constexpr wire_id id = 1 + detail::width_offset<WidthBytes>;
-    static constexpr std::string_view name =
-        WidthBytes == 2 ? "byte_planes<2>" : WidthBytes == 4 ? "byte_planes<4>" : "byte_planes<8>";
+    static constexpr std::string_view name = WidthBytes == 2   ? "byte_planes<2>"
+                                             : WidthBytes == 4 ? "byte_planes<4>"
+                                                               : "byte_planes<8>";
 
     static bool applies(const dtype& type, bytes_view raw) noexcept {
         return type.kind == number_kind::integer && detail::word_bytes(type) == WidthBytes &&
@@ -75,8 +80,9 @@ struct byte_planes : detail::planes_base<WidthBytes> {
 template <std::size_t WidthBytes>
 struct field_planes : detail::planes_base<WidthBytes> {
     static constexpr wire_id id = 4 + detail::width_offset<WidthBytes>;
-    static constexpr std::string_view name =
-        WidthBytes == 2 ? "field_planes<2>" : WidthBytes == 4 ? "field_planes<4>" : "field_planes<8>";
+    static constexpr std::string_view name = WidthBytes == 2   ? "field_planes<2>"
+                                             : WidthBytes == 4 ? "field_planes<4>"
+                                                               : "field_planes<8>";
 
     static bool applies(const dtype& type, bytes_view raw) noexcept {
         const bool floats = type.kind == number_kind::floating || type.kind == number_kind::complex_float;

@@ -31,7 +31,8 @@ struct zero_runs {
         const std::size_t count = raw.size() / WidthBytes;
         const std::size_t step = count / 512 + 1;
         std::size_t zeros = 0, sampled = 0;
-        for (std::size_t i = 0; i < count; i += step, ++sampled) zeros += load(raw, i) == 0;
+        for (std::size_t i = 0; i < count; i += step, ++sampled)
+            zeros += load(raw, i) == 0;
         return zeros * 8 >= sampled;
     }
 
@@ -77,16 +78,17 @@ struct zero_runs {
             at += zeros;
             const std::size_t run = take_length(literal_lengths, count - at);
             if (run > count - at || run > in[0].size() - read || zeros + run == 0) return status::corrupt;
-            for (const std::size_t end = at + run; at < end; ++at, ++read) store(raw, at, in, read);
+            for (const std::size_t end = at + run; at < end; ++at, ++read)
+                store(raw, at, in, read);
         }
         return zero_lengths.empty() && literal_lengths.empty() && read == in[0].size() ? status::ok : status::corrupt;
     }
 
 private:
-    using word = std::conditional_t<
-        WidthBytes == 1, std::uint8_t,
-        std::conditional_t<WidthBytes == 2, std::uint16_t,
-                           std::conditional_t<WidthBytes == 4, std::uint32_t, std::uint64_t>>>;
+    using word =
+        std::conditional_t<WidthBytes == 1, std::uint8_t,
+                           std::conditional_t<WidthBytes == 2, std::uint16_t,
+                                              std::conditional_t<WidthBytes == 4, std::uint32_t, std::uint64_t>>>;
 
     static word load(bytes_view raw, std::size_t i) noexcept { return load_le<word>(raw.data() + i * WidthBytes); }
 
@@ -108,15 +110,18 @@ private:
         const std::size_t count = raw.size() / WidthBytes;
         for (std::size_t at = 0; at < count;) {
             const std::size_t zeros_begin = at;
-            while (at < count && load(raw, at) == 0) ++at;
+            while (at < count && load(raw, at) == 0)
+                ++at;
             const std::size_t literals_begin = at;
-            while (at < count && load(raw, at) != 0) ++at;
+            while (at < count && load(raw, at) != 0)
+                ++at;
             visit(literals_begin - zeros_begin, literals_begin, at - literals_begin);
         }
     }
 
     static std::uint8_t* put_length(std::uint8_t* to, std::size_t length) noexcept {
-        for (; length >= 255; length -= 255) *to++ = 255;
+        for (; length >= 255; length -= 255)
+            *to++ = 255;
         *to++ = static_cast<std::uint8_t>(length);
         return to;
     }

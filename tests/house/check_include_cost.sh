@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
-# check_includes_cost.sh [--print] ROOT: preprocesses each umbrella header of ROOT/include/bigsmall and fails when
+# check_include_cost.sh [--print] ROOT: preprocesses each umbrella header of ROOT/include/bigsmall and fails when
 # one has more lines than its budget in ROOT/tests/house/include_budgets.txt, or has no budget.
 #   --print    prints the measured lines and fails never
 # CXX and CXXFLAGS (default c++, none) say how; the budgets are for GCC and libstdc++ 12.
@@ -10,7 +10,7 @@ if [[ ${1-} == --print ]]; then
     print=yes
     shift
 fi
-cd "${1:?usage: check_includes_cost.sh [--print] ROOT}"
+cd "${1:?usage: check_include_cost.sh [--print] ROOT}"
 
 budget_of() { awk -v header="$1" '$1 == header { print $2 }' tests/house/include_budgets.txt; }
 
