@@ -8,6 +8,8 @@ target_sources(bigsmall_test_support PRIVATE ${support_sources})
 bigsmall_own_target(bigsmall_test_support)
 target_include_directories(bigsmall_test_support PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(bigsmall_test_support PUBLIC bigsmall::archive)
+# Test programs spend their time in the compiler, not in the tests: the tool itself is what runs fully optimised.
+target_compile_options(bigsmall_test_support PUBLIC -O1)
 # Version 3 brings its own main, and main.cpp is then empty.
 if(TARGET Catch2::Catch2WithMain)
     target_link_libraries(bigsmall_test_support PUBLIC Catch2::Catch2WithMain)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bigsmall::app {
@@ -12,7 +13,7 @@ namespace bigsmall::app {
 /// Number of insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`
 /// (Damerau's optimal string alignment: a swap of two letters is the commonest slip and counts once).
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> before_last, last(b.size() + 1), row(b.size() + 1);
+    std::vector<std::size_t> before_last(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
         row[0] = i;
@@ -22,8 +23,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
             const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
         }
-        before_last = last;
-        last = row;
+        std::swap(before_last, last);
+        std::swap(last, row);
     }
     return last[b.size()];
 }

@@ -33,8 +33,8 @@ verify_report verify(const std::filesystem::path& archive, const verify_options&
 
 /// The same, and every restored byte is compared with the files that were packed: a safetensors file, or the
 /// directory. Tensors and files that only one side has are problems; so is any difference of the headers.
-/// Throws: as verify(); errc::missing, errc::invalid_input for the source; errc::invalid_argument when one is
-/// a directory and the other is not.
+/// Throws: as verify(); errc::missing, errc::invalid_input, errc::truncated for the source; errc::invalid_argument when
+/// one is a directory and the other is not.
 template <parallel::executor E>
 verify_report verify_against(const std::filesystem::path& archive, const std::filesystem::path& source,
                              const verify_options& options, E& e) {

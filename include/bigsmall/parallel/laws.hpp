@@ -104,10 +104,10 @@ std::vector<std::string> broken_laws(E& e) {
         if (!kept) broken.emplace_back(law);
     };
     expect(e.concurrency() >= 1, "concurrency is at least one");
-    for (const std::size_t count : {0, 1, 2, 1000})
+    for (const std::size_t count : {0u, 1u, 2u, 1000u})
         expect(detail::calls_each_once(e, count), "for_each calls every index exactly once");
 
-    for (const std::size_t in_flight : {1, 3, 16}) {
+    for (const std::size_t in_flight : {1u, 3u, 16u}) {
         detail::law_run run;
         run.in_flight = in_flight;
         run(e);

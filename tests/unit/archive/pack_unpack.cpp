@@ -87,7 +87,7 @@ TEST_CASE("the container does not depend on executor or number of threads", "[ar
     write_file(dir / "model" / "big.safetensors",
                safetensors_builder().add("w", "BF16", gaussian_bf16(6000000, 9)).build());
     pack(dir / "model", dir / "serial.bs");
-    for (const std::size_t threads : {1, 2, 5}) {
+    for (const std::size_t threads : {1u, 2u, 5u}) {
         parallel::tbb_executor e(threads);
         archive::pack_options options = small_blocks();
         options.existing = io::if_exists::replace;

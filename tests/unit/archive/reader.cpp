@@ -46,8 +46,8 @@ TEST_CASE("any range of a tensor can be read", "[archive]") {
     const archive::archive_reader reader(dir / "m.bs");
     const archive::tensor_entry& w = reader.at("w");
     CHECK(reader.block_bytes(w) == test_block_bytes);
-    for (const std::uint64_t offset : {0, 1, 4095, 4096, 4097, 8192, 20013})
-        for (const std::size_t count : {0, 1, 2, 4095, 4096, 4097, 12000}) {
+    for (const std::uint64_t offset : {0u, 1u, 4095u, 4096u, 4097u, 8192u, 20013u})
+        for (const std::size_t count : {0u, 1u, 2u, 4095u, 4096u, 4097u, 12000u}) {
             if (offset + count > bytes.size()) continue;
             byte_buffer part(count);
             reader.read_range(w, offset, part);

@@ -201,11 +201,11 @@ TEST_CASE("comparing with a source names what differs", "[archive]") {
     CHECK(names[2].tensor == "t1");
     CHECK(names[3].tensor == "new");
     safetensors_builder swapped;
-    for (const std::uint64_t i : {2, 1, 0})
+    for (const std::uint64_t i : {2u, 1u, 0u})
         swapped.add("t" + std::to_string(i), "BF16", gaussian_bf16(10000, i));
     CHECK(against(swapped.build()).size() == 1);
 
-    CHECK(thrown_by([&] { against(noise(3, 1)); }).code() == errc::missing);
+    CHECK(thrown_by([&] { against(noise(3, 1)); }).code() == errc::truncated);
 }
 
 TEST_CASE("comparing directories names files that only one side has", "[archive]") {

@@ -12,6 +12,7 @@
 #include <bigsmall/parallel/tbb.hpp>
 
 #include "support/catch.hpp"
+#include "support/thread_executor.hpp"
 
 using namespace bigsmall;
 
@@ -54,12 +55,19 @@ TEST_CASE("serial_executor keeps the executor laws", "[parallel]") {
 }
 
 TEST_CASE("tbb_executor keeps the executor laws with any number of threads", "[parallel]") {
-    for (const std::size_t threads : {0, 1, 2, 3, 8}) {
+    for (const std::size_t threads : {0u, 1u, 2u, 3u, 8u}) {
         parallel::tbb_executor e(threads);
         INFO("threads " << threads);
         if (threads != 0) CHECK(e.concurrency() == threads);
         for (int round = 0; round < 5; ++round)
             CHECK(joined(parallel::broken_laws(e)) == "");
+    }
+}
+
+TEST_CASE("an executor of one's own keeps the executor laws", "[parallel]") {
+    for (const std::size_t threads : {1u, 4u}) {
+        support::thread_executor e(threads);
+        CHECK(joined(parallel::broken_laws(e)) == "");
     }
 }
 
