@@ -38,8 +38,7 @@ public:
 
     /// Writes members [first, last) as one container and returns its index.
     template <parallel::executor E>
-    io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e,
-                            const naming& name = {}) {
+    io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {}) {
         io::container_index index = skeleton(first, last, name);
         io::container_writer writer(to);
         pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec);
@@ -56,8 +55,7 @@ public:
                 io::member_entry& member = index.members[batch.member - first];
                 member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
             }),
-            parallel::in_order(
-                [&](pack_batch& batch) { parts.add(batch.bytes(), std::span(batch.pieces), e); }),
+            parallel::in_order([&](pack_batch& batch) { parts.add(batch.bytes(), std::span(batch.pieces), e); }),
             parallel::any_order([&](pack_batch& batch) { code(batch, memories, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
         writer.finish(index);
@@ -159,8 +157,7 @@ private:
             const std::string& tensor = member.extents[batch.pieces.back().extent].tensor;
             if (!tensor.empty()) item = &tensor;
         }
-        options_.progress->on_progress(
-            {*item, done_bytes_, plan_.source_bytes, written_before_ + writer.position()});
+        options_.progress->on_progress({*item, done_bytes_, plan_.source_bytes, written_before_ + writer.position()});
     }
 
     /// Keeps what later containers may refer to.

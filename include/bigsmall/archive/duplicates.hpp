@@ -59,9 +59,7 @@ public:
     }
 
 private:
-    const planned_extent& extent_of(const candidate& c) const {
-        return plan_.members[c.member].extents[c.extent];
-    }
+    const planned_extent& extent_of(const candidate& c) const { return plan_.members[c.member].extents[c.extent]; }
 
     void collect(duplicate_scope scope) {
         std::string directory;
@@ -153,8 +151,7 @@ private:
         byte_buffer buffer(8 + comparison_bytes);
         for (std::uint64_t done = 0; done < c.bytes;) {
             check_cancelled(options_);
-            const auto now =
-                static_cast<std::size_t>(std::min<std::uint64_t>(comparison_bytes, c.bytes - done));
+            const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(comparison_bytes, c.bytes - done));
             // A chain: every piece is hashed behind the hash of the pieces before it.
             store_le(buffer.data(), c.whole);
             file.read(extent_of(c).begin + done, bytes_span(buffer).subspan(8, now));
@@ -189,8 +186,7 @@ private:
             const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(room, a.bytes - done));
             first.read(extent_of(a).begin + done, bytes_span(left).first(now));
             second.read(extent_of(b).begin + done, bytes_span(right).first(now));
-            if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(now), right.begin()))
-                return false;
+            if (!std::equal(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(now), right.begin())) return false;
             done += now;
         }
         return true;

@@ -37,8 +37,7 @@ private:
 
     static method fetch(const char* name) {
         method found(EVP_MD_fetch(nullptr, name, nullptr));
-        if (!found)
-            throw error(errc::unsupported, std::string("OpenSSL on this machine does not provide ") + name);
+        if (!found) throw error(errc::unsupported, std::string("OpenSSL on this machine does not provide ") + name);
         return found;
     }
 

@@ -30,9 +30,9 @@ struct tensor_summary {
     std::uint64_t raw_bytes = 0;
     std::uint64_t stored_bytes = 0; ///< 0 for a duplicate: its bytes are counted where they are stored
     std::uint64_t blocks = 0;
-    std::string coding;       ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
-    std::string md5;          ///< hexadecimal
-    std::string duplicate_of; ///< the tensor (or file) whose bytes it shares; empty when it is stored itself
+    std::string coding;           ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
+    std::string md5;              ///< hexadecimal
+    std::string duplicate_of;     ///< the tensor (or file) whose bytes it shares; empty when it is stored itself
     std::string duplicate_member; ///< the file of that one
     tensor_place place;
 
@@ -84,9 +84,7 @@ struct archive_summary {
     std::uint64_t largest_layer_raw_bytes = 0;
 
     /// What running the model layer by layer needs at least: all that is in no layer, and the largest layer.
-    std::uint64_t streaming_peak_bytes() const noexcept {
-        return non_layer_raw_bytes + largest_layer_raw_bytes;
-    }
+    std::uint64_t streaming_peak_bytes() const noexcept { return non_layer_raw_bytes + largest_layer_raw_bytes; }
 };
 
 namespace detail {
@@ -118,17 +116,16 @@ private:
 
     void add_container(const opened_container& container) {
         const io::container_index& index = container.index();
-        summary_.containers.push_back(
-            {container.path, container.reader->footer().major, container.reader->footer().minor, index.writer,
-             container.reader->file().size(), index.siblings, container.reader->state()});
+        summary_.containers.push_back({container.path, container.reader->footer().major,
+                                       container.reader->footer().minor, index.writer, container.reader->file().size(),
+                                       index.siblings, container.reader->state()});
         for (const io::member_entry& member : index.members)
             add_member(container, member);
     }
 
     void add_member(const opened_container& container, const io::member_entry& member) {
-        member_summary out{
-            container.folder + member.path, member.kind,          container.path, member.raw_bytes, 0,
-            member.header.size(),           hex_of(member.sha256)};
+        member_summary out{container.folder + member.path, member.kind,          container.path, member.raw_bytes, 0,
+                           member.header.size(),           hex_of(member.sha256)};
         summary_.source_bytes += member.raw_bytes;
         io::safetensors_layout layout;
         if (member.kind == io::member_kind::safetensors)
@@ -153,8 +150,7 @@ private:
         tensor.shape = std::move(record.shape);
     }
 
-    void add_content(const opened_container& container, const io::content_entry& content,
-                     tensor_summary& tensor) {
+    void add_content(const opened_container& container, const io::content_entry& content, tensor_summary& tensor) {
         tensor.raw_bytes = content.raw_bytes;
         tensor.blocks = content.blocks.size();
         tensor.md5 = hex_of(content.md5);
@@ -183,13 +179,11 @@ private:
         const auto [at, is_new] = origins_.try_emplace(place_in_file{home, content.offset});
         if (is_new) at->second = {tensor.name, tensor.member};
         if (is_new && content.home != 0)
-            at->second =
-                origin_in_sibling(home, container.index().siblings[content.home - 1], content.offset);
+            at->second = origin_in_sibling(home, container.index().siblings[content.home - 1], content.offset);
         return is_new && content.home == 0 ? nullptr : &at->second;
     }
 
-    static origin origin_in_sibling(const io::container_reader* home, const std::string& file,
-                                    std::uint64_t offset) {
+    static origin origin_in_sibling(const io::container_reader* home, const std::string& file, std::uint64_t offset) {
         if (home != nullptr)
             for (const io::member_entry& member : home->index().members) {
                 for (std::size_t i = 0; i < member.extents.size(); ++i)
@@ -228,18 +222,16 @@ private:
             group.name = name;
             list.push_back(std::move(group));
         }
-        std::stable_sort(list.begin(), list.end(),
-                         [&](const auto& a, const auto& b) { return order(a) > order(b); });
+        std::stable_sort(list.begin(), list.end(), [&](const auto& a, const auto& b) { return order(a) > order(b); });
         return list;
     }
 
     void break_down() {
         const auto by_bytes = [](const group_summary& g) { return g.raw_bytes; };
         summary_.dtypes = grouped([](const tensor_summary& t) { return t.dtype_name; }, by_bytes);
-        summary_.codings = grouped([](const tensor_summary& t) { return t.coding; },
-                                   [](const group_summary& g) { return g.tensors; });
-        summary_.roles =
-            grouped([](const tensor_summary& t) { return std::string(name_of(t.place.role)); }, by_bytes);
+        summary_.codings =
+            grouped([](const tensor_summary& t) { return t.coding; }, [](const group_summary& g) { return g.tensors; });
+        summary_.roles = grouped([](const tensor_summary& t) { return std::string(name_of(t.place.role)); }, by_bytes);
         if (!summary_.dtypes.empty()) summary_.dominant_dtype = summary_.dtypes.front().name;
     }
 
@@ -270,8 +262,7 @@ private:
 /// Reads the indexes of a container, or of a directory with bigsmall.index.json, and no payload.
 /// `codec` names the codings. Throws: errc::missing, errc::corrupt, errc::truncated, errc::unsupported,
 /// errc::io.
-inline archive_summary inspect(const std::filesystem::path& archive,
-                               const codec_ref& codec = default_codec()) {
+inline archive_summary inspect(const std::filesystem::path& archive, const codec_ref& codec = default_codec()) {
     const opened_archive opened(archive);
     opened.require_whole();
     return detail::inspection(opened, codec).run();

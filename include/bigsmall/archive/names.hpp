@@ -171,8 +171,8 @@ private:
 
 inline bool is_norm(const role_words& name) {
     return name.contains("norm", "layernorm") ||
-           name.any("ln", "ln_1", "ln_2", "ln_f", "ln_3", "ln1", "ln2", "ln_pre", "ln_post", "ln_final", "bn",
-                    "bn1", "bn2", "bn3", "rms", "ln_cross_attn", "ln_x", "ln0");
+           name.any("ln", "ln_1", "ln_2", "ln_f", "ln_3", "ln1", "ln2", "ln_pre", "ln_post", "ln_final", "bn", "bn1",
+                    "bn2", "bn3", "rms", "ln_cross_attn", "ln_x", "ln0");
 }
 
 inline bool is_router(const role_words& name) {
@@ -190,26 +190,24 @@ inline bool is_head(const role_words& name) {
 }
 
 inline tensor_role attention_role(const role_words& name) {
-    if (name.any("o_proj", "out_proj", "to_out", "to_add_out", "wo", "c_proj", "o", "dense", "proj", "out",
-                 "out_lin", "linear_out", "fc_o"))
+    if (name.any("o_proj", "out_proj", "to_out", "to_add_out", "wo", "c_proj", "o", "dense", "proj", "out", "out_lin",
+                 "linear_out", "fc_o"))
         return tensor_role::attn_out;
-    if (name.any("q_proj", "k_proj", "v_proj", "qkv", "qkv_proj", "c_attn", "query", "key", "value", "to_q",
-                 "to_k", "to_v", "to_qkv", "q", "k", "v", "query_key_value", "in_proj", "in_proj_weight",
-                 "in_proj_bias", "wq", "wk", "wv", "wqkv", "add_q_proj", "add_k_proj", "add_v_proj", "q_lin",
-                 "k_lin", "v_lin", "linear_q", "linear_k", "linear_v", "query_proj", "key_proj",
-                 "value_proj") ||
+    if (name.any("q_proj", "k_proj", "v_proj", "qkv", "qkv_proj", "c_attn", "query", "key", "value", "to_q", "to_k",
+                 "to_v", "to_qkv", "q", "k", "v", "query_key_value", "in_proj", "in_proj_weight", "in_proj_bias", "wq",
+                 "wk", "wv", "wqkv", "add_q_proj", "add_k_proj", "add_v_proj", "q_lin", "k_lin", "v_lin", "linear_q",
+                 "linear_k", "linear_v", "query_proj", "key_proj", "value_proj") ||
         name.contains("q_a_proj", "q_b_proj", "kv_a_proj", "kv_b_proj"))
         return tensor_role::attn_qkv;
     return tensor_role::attn_other;
 }
 
 inline tensor_role mlp_role(const role_words& name) {
-    if (name.any("gate_proj", "up_proj", "gate_up_proj", "w1", "w3", "c_fc", "fc1", "fc_in", "dense_h_to_4h",
-                 "wi", "wi_0", "wi_1", "lin1", "linear1", "up", "intermediate", "w12") ||
+    if (name.any("gate_proj", "up_proj", "gate_up_proj", "w1", "w3", "c_fc", "fc1", "fc_in", "dense_h_to_4h", "wi",
+                 "wi_0", "wi_1", "lin1", "linear1", "up", "intermediate", "w12") ||
         name.pair("net", "0"))
         return tensor_role::mlp_gate_up;
-    if (name.any("down_proj", "w2", "c_proj", "fc2", "fc_out", "dense_4h_to_h", "wo", "lin2", "linear2",
-                 "down") ||
+    if (name.any("down_proj", "w2", "c_proj", "fc2", "fc_out", "dense_4h_to_h", "wo", "lin2", "linear2", "down") ||
         name.pair("net", "2"))
         return tensor_role::mlp_down;
     return tensor_role::mlp_other;
@@ -220,9 +218,8 @@ inline tensor_role role_of(const name_parts& parts, bool in_layer) {
     if (is_norm(name)) return tensor_role::norm;
     if (is_router(name)) return tensor_role::router;
     const bool in_attention = name.contains("attn", "attention") || name.any("att");
-    const bool in_mlp =
-        name.contains("mlp", "ffn", "feed_forward", "feedforward", "expert", "moe", "densereludense") ||
-        name.any("ff", "ff_context");
+    const bool in_mlp = name.contains("mlp", "ffn", "feed_forward", "feedforward", "expert", "moe", "densereludense") ||
+                        name.any("ff", "ff_context");
     if (!in_layer && !in_attention && is_head(name)) return tensor_role::lm_head;
     if (!in_layer && !in_attention && is_embedding(name)) return tensor_role::embedding;
     if (in_attention) return attention_role(name);

@@ -30,8 +30,7 @@ inline std::vector<std::string> extent_names(const io::member_entry& member) {
     io::safetensors_layout layout = io::parse_safetensors_header(member.header, member.raw_bytes);
     std::size_t next = 0;
     for (std::size_t i = 0; i < names.size(); ++i)
-        if (member.extents[i].kind == io::extent_kind::tensor)
-            names[i] = std::move(layout.tensors.at(next++).name);
+        if (member.extents[i].kind == io::extent_kind::tensor) names[i] = std::move(layout.tensors.at(next++).name);
     return names;
 }
 

@@ -31,8 +31,7 @@ public:
         std::error_code failed;
         merge_ = fs::is_directory(target_, failed);
         if (!merge_ && fs::exists(fs::symlink_status(target_, failed)))
-            throw error(errc::exists, "the output must be a directory, but a file is there")
-                .in_file(target_.string());
+            throw error(errc::exists, "the output must be a directory, but a file is there").in_file(target_.string());
         if (merge_ && existing_ == io::if_exists::refuse && !fs::is_empty(target_, failed))
             throw error(errc::exists, "the output directory is there already and is not empty")
                 .in_file(target_.string());
@@ -81,8 +80,7 @@ private:
                       static_cast<unsigned>(random()));
         const std::string stem = merge_ ? "bigsmall" : target_.filename().string().substr(0, 200);
         // Inside an existing target, which may be the root of a file system, else beside the new one.
-        staging_ =
-            (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
+        staging_ = (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
         std::error_code failed;
         if (!std::filesystem::create_directory(staging_, failed))
             throw io::detail::system_error("create the output directory", target_.string(),
@@ -98,8 +96,7 @@ private:
     void rename_all() {
         const int failed = io::detail::rename_no_replace(staging_.c_str(), target_.c_str());
         if (failed == EEXIST)
-            throw error(errc::exists, "the output directory has appeared meanwhile")
-                .in_file(target_.string());
+            throw error(errc::exists, "the output directory has appeared meanwhile").in_file(target_.string());
         if (failed != 0)
             throw io::detail::system_error("give the finished directory its name", target_.string(), failed);
         io::detail::sync_directory(target_.parent_path(), target_.string());
@@ -115,8 +112,7 @@ private:
                                    ? io::detail::rename_no_replace(from.c_str(), to.c_str())
                                : ::rename(from.c_str(), to.c_str()) == 0 ? 0
                                                                          : errno;
-            if (failed != 0)
-                throw io::detail::system_error("give the finished file its name", to.string(), failed);
+            if (failed != 0) throw io::detail::system_error("give the finished file its name", to.string(), failed);
             io::detail::sync_directory(to.parent_path(), to.string());
         }
         std::error_code ignored;

@@ -26,8 +26,7 @@ namespace bigsmall::archive {
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
-pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options,
-                    E& e) {
+pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
     detail::check_block_bytes(options);
     pack_plan plan = make_plan(find_files(source));
     find_duplicates(plan, duplicate_scope::everywhere, options, e);
@@ -44,8 +43,8 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
 /// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
 /// errc::invalid_argument when it lies inside the source, or when per_shard is given a single file.
 template <parallel::executor E>
-pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output,
-                 const pack_options& options, E& e) {
+pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output, const pack_options& options,
+                 E& e) {
     if (options.per_shard) return detail::pack_shards(source, output, options, e);
     detail::require_outside(output, source);
     io::atomic_file file(output, options.existing);

@@ -133,8 +133,7 @@ private:
             block.first = piece.first && at == 0;
             block.type = type;
             block.raw_at = piece.at + at;
-            block.raw_bytes =
-                static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));
+            block.raw_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));
             block.coded_at = coded_bytes_;
             coded_bytes_ += codec_.bound(block.raw_bytes);
             at += block.raw_bytes;

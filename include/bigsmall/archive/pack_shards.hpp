@@ -74,8 +74,7 @@ private:
         shard_record& shard = index_.shards[m];
         const std::string folder = folder_of(shard.file);
         io::atomic_file file(output_.place(shard.file), io::if_exists::refuse);
-        const io::container_index packed =
-            packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
+        const io::container_index packed = packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
         shard.stored_bytes = file.position();
         file.commit();
         shard.source_sha256 = hex_of(packed.members[0].sha256);
@@ -127,8 +126,7 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
             .in_file(source.string());
     require_outside(output, source);
     if (lies_within(source, output))
-        throw error(errc::invalid_argument, "the source lies inside the output directory")
-            .in_file(output.string());
+        throw error(errc::invalid_argument, "the source lies inside the output directory").in_file(output.string());
     output_directory directory(output, options.existing);
     source_tree tree = find_files(source), shards{true, {}};
     std::vector<source_file> carried;

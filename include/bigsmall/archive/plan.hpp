@@ -22,9 +22,9 @@ namespace bigsmall::archive {
 struct planned_extent {
     io::extent_kind kind = io::extent_kind::file;
     std::uint64_t begin = 0, bytes = 0; ///< in the source file
-    dtype type;                ///< of its elements; bytes when it has none or one that we do not know
-    std::string tensor;        ///< its name; empty for gaps and files
-    std::uint32_t content = 0; ///< index into pack_plan::contents
+    dtype type;                         ///< of its elements; bytes when it has none or one that we do not know
+    std::string tensor;                 ///< its name; empty for gaps and files
+    std::uint32_t content = 0;          ///< index into pack_plan::contents
 };
 
 struct planned_member {
@@ -67,8 +67,8 @@ inline void plan_safetensors(planned_member& member, const io::source& file) {
     for (io::tensor_record& tensor : layout.tensors) {
         add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0});
         const dtype type = find_dtype(tensor.dtype_name).value_or(dtype{});
-        add_extent(member, {io::extent_kind::tensor, tensor.begin, tensor.end - tensor.begin, type,
-                            std::move(tensor.name), 0});
+        add_extent(member,
+                   {io::extent_kind::tensor, tensor.begin, tensor.end - tensor.begin, type, std::move(tensor.name), 0});
         position = tensor.end;
     }
     add_extent(member, {io::extent_kind::gap, position, layout.file_bytes - position, {}, {}, 0});

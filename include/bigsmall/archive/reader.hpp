@@ -66,8 +66,7 @@ public:
     /// The tensor of that name. Throws: errc::missing.
     const tensor_entry& at(std::string_view name) const {
         if (const tensor_entry* found = find(name)) return *found;
-        throw error(errc::missing, "there is no tensor " + io::in_quotes(name))
-            .in_file(archive_.path().string());
+        throw error(errc::missing, "there is no tensor " + io::in_quotes(name)).in_file(archive_.path().string());
     }
 
     /// All bytes of a tensor of tensors().
@@ -92,8 +91,7 @@ public:
     template <parallel::executor E>
     void read_range(const tensor_entry& tensor, std::uint64_t offset, bytes_span to, E& e) const {
         if (offset > tensor.bytes || to.size() > tensor.bytes - offset)
-            throw error(errc::invalid_argument,
-                        "the tensor has only " + std::to_string(tensor.bytes) + " bytes")
+            throw error(errc::invalid_argument, "the tensor has only " + std::to_string(tensor.bytes) + " bytes")
                 .in_tensor(io::printable(tensor.name))
                 .in_file(archive_.path().string());
         if (to.empty()) return;
@@ -107,8 +105,7 @@ public:
                 content.home == 0 ? std::vector<std::uint64_t>() : io::block_offsets(content);
             e.for_each(static_cast<std::size_t>(last - first + 1), [&](std::size_t i) {
                 const auto block = static_cast<std::size_t>(first) + i;
-                const std::uint64_t place =
-                    content.home == 0 ? home.block_offset(content, block) : offsets[block];
+                const std::uint64_t place = content.home == 0 ? home.block_offset(content, block) : offsets[block];
                 read_part(home, content, block, place, offset, to);
             });
         } catch (error& failure) {

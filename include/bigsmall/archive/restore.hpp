@@ -33,8 +33,7 @@ public:
     virtual void found(const restore_job& job, const damage& problem) = 0;
     /// The next bytes of the member behind its header, those of blocks that failed as zeros. `pieces` names
     /// the extents in it.
-    virtual void bytes_restored(const restore_job& job, bytes_view bytes,
-                                std::span<const restored_piece> pieces) = 0;
+    virtual void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) = 0;
     virtual void member_ends(const restore_job& job) = 0;
 };
 
@@ -56,16 +55,14 @@ struct decode_memory {
 };
 
 /// Reads, checks and decodes one block. Throws: errc::corrupt, errc::truncated, errc::unsupported, errc::io.
-inline void decode_block(const io::container_reader& home, const io::content_entry& content,
-                         std::size_t number, std::uint64_t offset, bytes_span raw, const codec_ref& codec,
-                         decode_memory& memory) {
+inline void decode_block(const io::container_reader& home, const io::content_entry& content, std::size_t number,
+                         std::uint64_t offset, bytes_span raw, const codec_ref& codec, decode_memory& memory) {
     home.read_block_at(offset, content.blocks[number], number, memory.stored);
     const status answer = codec.decode(memory.stored, raw, memory.codec);
     if (answer == status::ok) return;
     const errc code = answer == status::unsupported ? errc::unsupported : errc::corrupt;
     const auto& entry = content.blocks[number];
-    throw error(code, "block " + std::to_string(number) + " (" +
-                          codec.name_of({entry.grouping, entry.entropy}) +
+    throw error(code, "block " + std::to_string(number) + " (" + codec.name_of({entry.grouping, entry.entropy}) +
                           ") cannot be decoded: " + describe(answer))
         .in_file(home.file().name())
         .at_offset(offset);
@@ -91,11 +88,9 @@ public:
             },
             parallel::any_order([&](restore_batch& batch) { decode(batch, e); }),
             parallel::in_order([&](restore_batch& batch) {
-                batch.sha256 =
-                    files_.add(jobs_[batch.job].member->header, batch.bytes(), batch.first, batch.last);
+                batch.sha256 = files_.add(jobs_[batch.job].member->header, batch.bytes(), batch.first, batch.last);
             }),
-            parallel::in_order(
-                [&](restore_batch& batch) { parts_.add(batch.bytes(), std::span(batch.pieces), e); }),
+            parallel::in_order([&](restore_batch& batch) { parts_.add(batch.bytes(), std::span(batch.pieces), e); }),
             parallel::in_order([&](restore_batch& batch) {
                 check(batch);
                 deliver(batch);
@@ -111,8 +106,8 @@ private:
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = memories_.borrow();
             try {
-                decode_block(container.home_of(*block.content), *block.content, block.number, block.offset,
-                             raw, codec_, *memory);
+                decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw, codec_,
+                             *memory);
             } catch (const error& failure) {
                 block.failure = damage_of(failure);
                 std::fill(raw.begin(), raw.end(), std::uint8_t{0});

@@ -96,8 +96,7 @@ private:
         std::uint64_t taken = 0;
         while (block_ < content.blocks.size()) {
             const std::uint64_t raw_bytes = io::raw_block_bytes(content, block_);
-            const bool fits =
-                batch.raw_bytes + taken + raw_bytes <= batch_bytes || batch.raw_bytes + taken == 0;
+            const bool fits = batch.raw_bytes + taken + raw_bytes <= batch_bytes || batch.raw_bytes + taken == 0;
             if (!fits || batch.blocks.size() >= batch_blocks) break;
             add_block(batch, content, batch.raw_bytes + taken, raw_bytes);
             taken += raw_bytes;

@@ -51,8 +51,7 @@ struct shard_index {
     std::uint64_t tensor_bytes = 0; ///< raw bytes of all tensors
     std::vector<shard_record> shards;
     std::vector<carried_record> files;
-    std::map<std::string, std::vector<std::string>>
-        weight_map; ///< tensor name to the containers that have one
+    std::map<std::string, std::vector<std::string>> weight_map; ///< tensor name to the containers that have one
 };
 
 namespace detail {
@@ -66,8 +65,7 @@ public:
         if (event == parse_event::object_start) open_.emplace_back();
         if (event == parse_event::object_end) open_.pop_back();
         if (event == parse_event::key && !open_.back().insert(value.get<std::string>()).second)
-            throw error(errc::corrupt,
-                        "the key " + io::in_quotes(value.get<std::string>()) + " is there twice");
+            throw error(errc::corrupt, "the key " + io::in_quotes(value.get<std::string>()) + " is there twice");
         return true;
     }
 
@@ -99,8 +97,8 @@ inline shard_index shard_index_of(const nlohmann::json& json) {
                                 shard.at("source").get<std::string>(), count_of(shard.at("source_bytes")),
                                 shard.at("source_sha256").get<std::string>(), strings_of(shard.at("needs"))});
     for (const nlohmann::json& file : json.at("files"))
-        index.files.push_back({file.at("file").get<std::string>(), count_of(file.at("bytes")),
-                               file.at("sha256").get<std::string>()});
+        index.files.push_back(
+            {file.at("file").get<std::string>(), count_of(file.at("bytes")), file.at("sha256").get<std::string>()});
     for (const auto& [tensor, files] : json.at("weight_map").items())
         index.weight_map[tensor] = strings_of(files);
     return index;
@@ -168,8 +166,7 @@ inline shard_index decode_shard_index(std::string_view text) {
     try {
         index = detail::shard_index_of(nlohmann::json::parse(text, detail::strict_keys()));
     } catch (const nlohmann::json::exception& e) {
-        throw error(errc::corrupt,
-                    std::string("the index of shards is damaged: ") + io::printable(e.what(), 200));
+        throw error(errc::corrupt, std::string("the index of shards is damaged: ") + io::printable(e.what(), 200));
     }
     detail::check_shard_paths(index, errc::corrupt);
     return index;
@@ -185,8 +182,7 @@ inline shard_index read_shard_index(const std::filesystem::path& directory) {
             .with_hint("a directory of .bs files is read by that index; a single .bs file needs none");
     const io::file_source file(path);
     try {
-        if (file.size() > max_shard_index_bytes)
-            throw error(errc::limit, "the index of shards is larger than 64 MiB");
+        if (file.size() > max_shard_index_bytes) throw error(errc::limit, "the index of shards is larger than 64 MiB");
         byte_buffer bytes(static_cast<std::size_t>(file.size()));
         file.read(0, bytes);
         return decode_shard_index(as_string_view(bytes));

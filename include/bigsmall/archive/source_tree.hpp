@@ -41,11 +41,9 @@ struct source_tree {
 /// Follows symbolic links. Throws: errc::missing, errc::io; errc::invalid_input when it is no regular file.
 inline file_stamp stamp_of(const std::filesystem::path& path) {
     struct stat facts {};
-    if (::stat(path.c_str(), &facts) != 0)
-        throw io::detail::system_error("look at the file", path.string(), errno);
+    if (::stat(path.c_str(), &facts) != 0) throw io::detail::system_error("look at the file", path.string(), errno);
     if (!S_ISREG(facts.st_mode))
-        throw error(errc::invalid_input, "only regular files can be packed, and this is none")
-            .in_file(path.string());
+        throw error(errc::invalid_input, "only regular files can be packed, and this is none").in_file(path.string());
     return {static_cast<std::uint64_t>(facts.st_size), static_cast<std::uint64_t>(facts.st_dev),
             static_cast<std::uint64_t>(facts.st_ino), static_cast<std::int64_t>(facts.st_mtim.tv_sec),
             static_cast<std::int64_t>(facts.st_mtim.tv_nsec)};

@@ -92,8 +92,7 @@ inline void require_not_archive(const std::filesystem::path& output, const opene
     std::error_code failed;
     for (const opened_container& container : archive.containers())
         if (std::filesystem::equivalent(output, container.path, failed))
-            throw error(errc::invalid_argument, "the output would replace the archive itself")
-                .in_file(output.string());
+            throw error(errc::invalid_argument, "the output would replace the archive itself").in_file(output.string());
 }
 
 inline unpack_result sizes_of(const opened_archive& archive, const std::vector<restore_job>& jobs) {
@@ -108,8 +107,7 @@ inline unpack_result sizes_of(const opened_archive& archive, const std::vector<r
 
 template <parallel::executor E>
 void unpack_directory(const opened_archive& archive, const std::vector<restore_job>& jobs,
-                      const std::filesystem::path& output, const unpack_options& options,
-                      unpack_result& result, E& e) {
+                      const std::filesystem::path& output, const unpack_options& options, unpack_result& result, E& e) {
     output_directory directory(output, options.existing);
     for (const restore_job& job : jobs) {
         result.files.push_back(directory.final_path(job.path));
@@ -154,13 +152,11 @@ unpack_result unpack(const std::filesystem::path& archive, const std::filesystem
 /// when all bytes were written: after an exception, they must not be used. Throws: as unpack();
 /// errc::invalid_argument when the archive restores a directory.
 template <parallel::executor E>
-unpack_result unpack_to(const std::filesystem::path& archive, io::sink& output, const unpack_options& options,
-                        E& e) {
+unpack_result unpack_to(const std::filesystem::path& archive, io::sink& output, const unpack_options& options, E& e) {
     const opened_archive opened(archive);
     opened.require_whole();
     if (opened.restores_directory())
-        throw error(errc::invalid_argument,
-                    "this archive restores a directory, which is no single stream of bytes")
+        throw error(errc::invalid_argument, "this archive restores a directory, which is no single stream of bytes")
             .in_file(archive.string());
     const std::vector<restore_job> jobs = all_jobs(opened);
     detail::sink_observer observer(output);

@@ -45,8 +45,7 @@ private:
         };
         for (const auto& [intact, what] : parts)
             if (!intact)
-                report_.notes.push_back(container_.path.string() + ": " + what +
-                                        "; everything can still be read");
+                report_.notes.push_back(container_.path.string() + ": " + what + "; everything can still be read");
     }
 
     void check_codings() {
@@ -56,9 +55,9 @@ private:
                 if (!seen.insert({block.grouping, block.entropy}).second) continue;
                 const std::string name = codec_.name_of({block.grouping, block.entropy});
                 if (name.find("unknown") == std::string::npos) continue;
-                add_problem(report_, make_damage(errc::unsupported,
-                                                 "it uses a coding that this version does not know: " + name,
-                                                 container_.path));
+                add_problem(report_,
+                            make_damage(errc::unsupported, "it uses a coding that this version does not know: " + name,
+                                        container_.path));
             }
     }
 
@@ -73,8 +72,7 @@ private:
         for (const io::content_entry& content : index.contents) {
             if (content.home != home || content.blocks.empty()) continue;
             const auto at = there.find(content.offset);
-            if (at != there.end() && at->second->md5 == content.md5 && at->second->blocks == content.blocks)
-                continue;
+            if (at != there.end() && at->second->md5 == content.md5 && at->second->blocks == content.blocks) continue;
             const std::string name = io::in_quotes(index.siblings[home - 1]);
             add_problem(report_, sibling ? make_damage(errc::mismatch,
                                                        "tensors that are stored in " + name +
@@ -96,8 +94,7 @@ private:
 /// What bigsmall.index.json says of sizes and of tensors, against the containers.
 class shard_index_check {
 public:
-    shard_index_check(const opened_archive& archive, verify_report& report)
-        : archive_(archive), report_(report) {}
+    shard_index_check(const opened_archive& archive, verify_report& report) : archive_(archive), report_(report) {}
 
     void run() {
         for (const shard_record& shard : archive_.shards().shards)
@@ -118,11 +115,10 @@ private:
                                            [&](const damage& d) { return d.file == path.string(); });
             if (!known) add_problem(report_, make_damage(errc::missing, "the file cannot be found", path));
         } else if (found != bytes) {
-            add_problem(report_,
-                        make_damage(errc::mismatch,
-                                    "the file has " + std::to_string(found) + " bytes where " +
-                                        std::string(shard_index_name) + " says " + std::to_string(bytes),
-                                    path));
+            add_problem(report_, make_damage(errc::mismatch,
+                                             "the file has " + std::to_string(found) + " bytes where " +
+                                                 std::string(shard_index_name) + " says " + std::to_string(bytes),
+                                             path));
         }
     }
 
@@ -134,9 +130,8 @@ private:
                     if (member.extents[x++].kind == io::extent_kind::tensor)
                         found[name].push_back(archive_.shards().shards[i].file);
         if (found == archive_.shards().weight_map) return;
-        add_problem(report_,
-                    make_damage(errc::mismatch, "its weight_map does not name the tensors of the containers",
-                                archive_.path() / shard_index_name));
+        add_problem(report_, make_damage(errc::mismatch, "its weight_map does not name the tensors of the containers",
+                                         archive_.path() / shard_index_name));
     }
 
     const opened_archive& archive_;

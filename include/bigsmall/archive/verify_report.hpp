@@ -40,8 +40,8 @@ inline void add_problem(verify_report& report, damage problem) {
     report.problems.push_back(std::move(problem));
 }
 
-inline damage make_damage(errc code, std::string what, const std::filesystem::path& file,
-                          std::string member = {}, std::string tensor = {}) {
+inline damage make_damage(errc code, std::string what, const std::filesystem::path& file, std::string member = {},
+                          std::string tensor = {}) {
     damage d;
     d.code = code;
     d.what = std::move(what);
@@ -80,14 +80,12 @@ public:
         // A container that is not there fails every block in it: once per tensor is enough.
         if (problem.code == errc::missing && !report_.problems.empty()) {
             const damage& last = report_.problems.back();
-            if (last.code == errc::missing && last.member == problem.member && last.tensor == problem.tensor)
-                return;
+            if (last.code == errc::missing && last.member == problem.member && last.tensor == problem.tensor) return;
         }
         add_problem(report_, problem);
     }
 
-    void bytes_restored(const restore_job& job, bytes_view bytes,
-                        std::span<const restored_piece> pieces) override {
+    void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) override {
         report_.bytes_checked += bytes.size();
         for (const restored_piece& piece : pieces) {
             if (!piece.last) continue;

@@ -115,8 +115,7 @@ private:
         std::uint64_t offset = 0;
         try {
             const io::container_reader& home = container.home_of(content);
-            offset =
-                content.home == 0 ? home.block_offset(content, p.block) : io::block_offsets(content)[p.block];
+            offset = content.home == 0 ? home.block_offset(content, p.block) : io::block_offsets(content)[p.block];
             memory->raw.resize(static_cast<std::size_t>(raw_bytes_of(p)));
             decode_block(home, content, p.block, offset, memory->raw, options_.codec, memory->decode);
             return std::nullopt;

@@ -22,8 +22,7 @@ public:
     }
 
 private:
-    static_assert(std::atomic<bool>::is_always_lock_free,
-                  "a signal handler may only touch lock-free atomics");
+    static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
     std::atomic<bool> requested_{false};
 };
 

@@ -37,8 +37,7 @@ struct law_run {
     void operator()(E& e) {
         e.template pipeline<law_item>(
             in_flight, [&](law_item& item) { return produce(item); },
-            in_order([&](law_item& item) { first_order.push_back(item.number); }),
-            any_order([&](law_item& item) {
+            in_order([&](law_item& item) { first_order.push_back(item.number); }), any_order([&](law_item& item) {
                 // Work that calls for helpers, as coding a batch of blocks does.
                 std::atomic<std::size_t> sum{0};
                 e.for_each(8, [&](std::size_t i) { sum += i; });
@@ -131,14 +130,12 @@ std::vector<std::string> broken_laws(E& e) {
     detail::law_run failing;
     failing.throw_at = 20;
     expect(detail::throws_law(e, [&] { failing(e); }), "an exception of a stage leaves the pipeline");
-    expect(failing.last_order.size() <= 20 &&
-               detail::counts_up(failing.last_order, failing.last_order.size()),
+    expect(failing.last_order.size() <= 20 && detail::counts_up(failing.last_order, failing.last_order.size()),
            "nothing behind a failed item leaves");
     expect(failing.produced < failing.items, "production ends after an exception");
     const bool producer_throws = detail::throws_law(e, [&] {
         e.template pipeline<detail::law_item>(
-            2, [](detail::law_item&) -> bool { throw std::runtime_error("law"); },
-            any_order([](detail::law_item&) {}));
+            2, [](detail::law_item&) -> bool { throw std::runtime_error("law"); }, any_order([](detail::law_item&) {}));
     });
     expect(producer_throws, "an exception of the producer leaves the pipeline");
     expect(detail::calls_each_once(e, 100), "an executor can be used after an exception");

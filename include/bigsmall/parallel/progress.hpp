@@ -8,8 +8,8 @@
 namespace bigsmall::parallel {
 
 struct progress_event {
-    std::string_view item;        ///< what is being worked on: a tensor or a file; valid during the call only
-    std::uint64_t done_bytes = 0; ///< uncompressed bytes finished so far
+    std::string_view item;         ///< what is being worked on: a tensor or a file; valid during the call only
+    std::uint64_t done_bytes = 0;  ///< uncompressed bytes finished so far
     std::uint64_t total_bytes = 0; ///< uncompressed bytes of the whole run
     std::uint64_t out_bytes = 0;   ///< bytes written so far
 };

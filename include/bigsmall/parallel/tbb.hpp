@@ -57,22 +57,20 @@ public:
         for (Item& item : items)
             idle.push(&item);
 
-        const auto source = tbb::make_filter<void, Item*>(tbb::filter_mode::serial_in_order,
-                                                          [&](tbb::flow_control& control) -> Item* {
-                                                              Item* item = nullptr;
-                                                              // oneTBB admits no more items than there are,
-                                                              // so one is always idle here.
-                                                              if (idle.try_pop(item) && produce(*item))
-                                                                  return item;
-                                                              control.stop();
-                                                              return nullptr;
-                                                          });
+        const auto source =
+            tbb::make_filter<void, Item*>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) -> Item* {
+                Item* item = nullptr;
+                // oneTBB admits no more items than there are,
+                // so one is always idle here.
+                if (idle.try_pop(item) && produce(*item)) return item;
+                control.stop();
+                return nullptr;
+            });
         const auto drain =
             tbb::make_filter<Item*, void>(tbb::filter_mode::parallel, [&](Item* item) { idle.push(item); });
         arena_.execute([&] {
-            tbb::this_task_arena::isolate([&] {
-                tbb::parallel_pipeline(items.size(), (source & ... & filter_of<Item>(stages)) & drain);
-            });
+            tbb::this_task_arena::isolate(
+                [&] { tbb::parallel_pipeline(items.size(), (source & ... & filter_of<Item>(stages)) & drain); });
         });
     }
 
