@@ -85,7 +85,9 @@ public:
     /// Throws: errc::corrupt when the checksum fails or the block lies outside of the payload; as
     /// block_offset(); errc::truncated, errc::io.
     void read_block(const content_entry& content, std::size_t block, byte_buffer& stored) const {
-        read_block_at(block_offset(content, block), content.blocks[block], block, stored);
+        // A statement of its own: arguments have no order, and block_offset() checks the number.
+        const std::uint64_t offset = block_offset(content, block);
+        read_block_at(offset, content.blocks[block], block, stored);
     }
 
     /// The same when the caller knows the offset, as from block_offsets(). `block` is for messages.
