@@ -20,8 +20,8 @@ class adapter {
 public:
     virtual ~adapter() = default;
     virtual std::string name() const = 0;
-    virtual void encode(const bigsmall::dtype& type, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) = 0;
-    virtual void decode(const bigsmall::dtype& type, bigsmall::bytes_view coded, bigsmall::bytes_span raw) = 0;
+    virtual void encode(const bigsmall::block_info& type, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) = 0;
+    virtual void decode(const bigsmall::block_info& type, bigsmall::bytes_view coded, bigsmall::bytes_span raw) = 0;
 
 protected:
     /// Grows `out` by `size` and returns the new part.
@@ -38,10 +38,10 @@ protected:
 class memcpy_adapter : public adapter {
 public:
     std::string name() const override { return "memcpy"; }
-    void encode(const bigsmall::dtype&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
+    void encode(const bigsmall::block_info&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
         std::memcpy(grow(out, raw.size()).data(), raw.data(), raw.size());
     }
-    void decode(const bigsmall::dtype&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
+    void decode(const bigsmall::block_info&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
         std::memcpy(raw.data(), coded.data(), raw.size());
     }
 };
@@ -49,32 +49,36 @@ public:
 /// Ours, block by block as in an archive, with one kernel table.
 class bigsmall_adapter : public adapter {
 public:
-    explicit bigsmall_adapter(const bigsmall::kernel::table& kernels) : memory_(kernels) {}
-    std::string name() const override { return "bigsmall " + std::string(memory_.kernels().name); }
+    bigsmall_adapter(bigsmall::archive::operating_point point, const bigsmall::kernel::table& kernels)
+        : recipe_(bigsmall::archive::recipe_of(point)), memory_(kernels) {}
+    std::string name() const override { return std::string(recipe_.name) + " " + std::string(memory_.kernels().name); }
 
-    void encode(const bigsmall::dtype& type, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
-        for (std::size_t at = 0; at < raw.size(); at += block_bytes) {
-            const bigsmall::bytes_view block = raw.subspan(at, std::min(block_bytes, raw.size() - at));
-            const std::size_t room = codec_.bound(block.size());
+    void encode(const bigsmall::block_info& info, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
+        for (std::size_t at = 0; at < raw.size(); at += block_bytes_) {
+            const bigsmall::bytes_view block = raw.subspan(at, std::min(block_bytes_, raw.size() - at));
+            const std::size_t room = recipe_.codec.bound(block.size());
             const bigsmall::bytes_span place = grow(out, 4 + room);
-            const std::size_t written = codec_.encode(type, block, place.subspan(4), memory_).bytes;
+            bigsmall::block_info here = info;
+            here.first_elem = at * 8 / info.type.bits;
+            const std::size_t written = recipe_.codec.encode(here, block, place.subspan(4), memory_).bytes;
             bigsmall::store_le<std::uint32_t>(place.data(), static_cast<std::uint32_t>(written));
             shrink(out, room - written);
         }
     }
-    void decode(const bigsmall::dtype&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
+    void decode(const bigsmall::block_info&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
         while (!raw.empty()) {
             const std::size_t size = bigsmall::load_le<std::uint32_t>(coded.data());
-            const bigsmall::bytes_span block = raw.first(std::min(block_bytes, raw.size()));
-            require(codec_.decode(coded.subspan(4, size), block, memory_) == bigsmall::status::ok, "bigsmall decode");
+            const bigsmall::bytes_span block = raw.first(std::min(block_bytes_, raw.size()));
+            require(recipe_.codec.decode(coded.subspan(4, size), block, memory_) == bigsmall::status::ok,
+                    "bigsmall decode");
             coded = coded.subspan(4 + size);
             raw = raw.subspan(block.size());
         }
     }
 
 private:
-    static constexpr std::size_t block_bytes = 256 * bigsmall::KiB;
-    bigsmall::codec_ref codec_ = bigsmall::archive::default_codec();
+    bigsmall::archive::packing_recipe recipe_;
+    std::size_t block_bytes_ = static_cast<std::size_t>(recipe_.block_bytes);
     bigsmall::scratch memory_;
 };
 
@@ -82,7 +86,7 @@ class zstd_adapter : public adapter {
 public:
     explicit zstd_adapter(int level) : level_(level) {}
     std::string name() const override { return "zstd -" + std::to_string(level_); }
-    void encode(const bigsmall::dtype&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
+    void encode(const bigsmall::block_info&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
         const std::size_t room = ZSTD_compressBound(raw.size());
         const bigsmall::bytes_span place = grow(out, room);
         const std::size_t written =
@@ -90,7 +94,7 @@ public:
         require(!ZSTD_isError(written), "zstd");
         shrink(out, room - written);
     }
-    void decode(const bigsmall::dtype&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
+    void decode(const bigsmall::block_info&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
         require(ZSTD_decompress(raw.data(), raw.size(), coded.data(), coded.size()) == raw.size(), "zstd decode");
     }
 
@@ -107,7 +111,7 @@ class zstd_planes_adapter : public zstd_adapter {
 public:
     using zstd_adapter::zstd_adapter;
     std::string name() const override { return zstd_adapter::name() + " on planes"; }
-    void encode(const bigsmall::dtype& type, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
+    void encode(const bigsmall::block_info& type, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
         planes_.assign(raw.begin(), raw.end());
         const std::size_t width = width_of(type), count = raw.size() / width;
         if (width > 1) {
@@ -118,7 +122,7 @@ public:
         }
         zstd_adapter::encode(type, planes_, out);
     }
-    void decode(const bigsmall::dtype& type, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
+    void decode(const bigsmall::block_info& type, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
         const std::size_t width = width_of(type), count = raw.size() / width;
         if (width == 1) return zstd_adapter::decode(type, coded, raw);
         planes_.resize(raw.size());
@@ -130,8 +134,8 @@ public:
     }
 
 private:
-    static std::size_t width_of(const bigsmall::dtype& type) {
-        return type.bits == 16 || type.bits == 32 || type.bits == 64 ? type.bits / 8u : 1;
+    static std::size_t width_of(const bigsmall::block_info& type) {
+        return type.type.bits == 16 || type.type.bits == 32 || type.type.bits == 64 ? type.type.bits / 8u : 1;
     }
     const bigsmall::kernel::table& kernels_ = bigsmall::kernel::best();
     bigsmall::byte_buffer planes_;
@@ -141,14 +145,14 @@ class zlib_adapter : public adapter {
 public:
     explicit zlib_adapter(int level) : level_(level) {}
     std::string name() const override { return "zlib -" + std::to_string(level_); }
-    void encode(const bigsmall::dtype&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
+    void encode(const bigsmall::block_info&, bigsmall::bytes_view raw, bigsmall::byte_buffer& out) override {
         uLongf written = compressBound(raw.size());
         const std::size_t room = written;
         const bigsmall::bytes_span place = grow(out, room);
         require(compress2(place.data(), &written, raw.data(), raw.size(), level_) == Z_OK, "zlib");
         shrink(out, room - written);
     }
-    void decode(const bigsmall::dtype&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
+    void decode(const bigsmall::block_info&, bigsmall::bytes_view coded, bigsmall::bytes_span raw) override {
         uLongf written = raw.size();
         require(uncompress(raw.data(), &written, coded.data(), coded.size()) == Z_OK && written == raw.size(),
                 "zlib decode");

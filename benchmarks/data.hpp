@@ -19,7 +19,7 @@ namespace benchmark {
 struct data_set {
     std::string name;
     struct piece {
-        bigsmall::dtype type;
+        bigsmall::block_info info;
         bigsmall::byte_buffer bytes;
     };
     std::vector<piece> pieces;
@@ -68,14 +68,15 @@ inline data_set generate(const std::string& dtype_name, std::size_t size_bytes) 
         for (std::size_t b = 0; b < width; ++b, bits >>= 8)
             bytes[i * width + b] = static_cast<std::uint8_t>(bits);
     }
-    return {"generated " + dtype_name, {{type, std::move(bytes)}}};
+    return {"generated " + dtype_name, {{{type, columns, 0}, std::move(bytes)}}};
 }
 
 /// Order-0 entropy of the exponents plus everything else raw, summed over the pieces, in bytes; zero when a piece is
 /// not a float of whole bytes.
 inline double exponent_floor_bytes(const data_set& data) {
     double total = 0;
-    for (const auto& [type, bytes] : data.pieces) {
+    for (const auto& [info, bytes] : data.pieces) {
+        const bigsmall::dtype& type = info.type;
         const std::size_t width = type.bits / 8u;
         if (type.kind != bigsmall::number_kind::floating || type.bits % 8 != 0 || width > 4) return 0;
         std::vector<std::uint64_t> counts(std::size_t{1} << type.exponent_bits);

@@ -44,7 +44,7 @@ inline round_trip run_once(adapter& coder, const data_set& data, bigsmall::byte_
     std::vector<std::size_t> ends;
     result.encode_seconds = seconds_of([&] {
         for (const auto& piece : data.pieces) {
-            coder.encode(piece.type, piece.bytes, coded);
+            coder.encode(piece.info, piece.bytes, coded);
             ends.push_back(coded.size());
         }
     });
@@ -54,7 +54,7 @@ inline round_trip run_once(adapter& coder, const data_set& data, bigsmall::byte_
         std::size_t begin = 0, at = 0;
         for (std::size_t i = 0; i < data.pieces.size(); ++i) {
             const std::size_t size = data.pieces[i].bytes.size();
-            coder.decode(data.pieces[i].type, bigsmall::bytes_view(coded).subspan(begin, ends[i] - begin),
+            coder.decode(data.pieces[i].info, bigsmall::bytes_view(coded).subspan(begin, ends[i] - begin),
                          bigsmall::bytes_span(restored).subspan(at, size));
             begin = ends[i];
             at += size;

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <bigsmall/io.hpp>
+#include <bigsmall/archive.hpp>
 
 #include "harness.hpp"
 
@@ -56,7 +56,8 @@ benchmark::data_set load(const std::string& path) {
         if (bytes.empty()) continue;
         source.read(tensor.begin, bytes);
         const auto type = bigsmall::find_dtype(tensor.dtype_name);
-        data.pieces.push_back({type ? *type : bigsmall::dtype{"?"}, std::move(bytes)});
+        data.pieces.push_back({{type ? *type : bigsmall::dtype{"?"}, bigsmall::archive::row_elems_of(tensor.shape), 0},
+                               std::move(bytes)});
     }
     return data;
 }
@@ -64,8 +65,10 @@ benchmark::data_set load(const std::string& path) {
 std::vector<std::unique_ptr<benchmark::adapter>> coders(bool slow) {
     std::vector<std::unique_ptr<benchmark::adapter>> all;
     all.push_back(std::make_unique<benchmark::memcpy_adapter>());
-    for (const bigsmall::kernel::table* table : bigsmall::kernel::runnable())
-        all.push_back(std::make_unique<benchmark::bigsmall_adapter>(*table));
+    using point = bigsmall::archive::operating_point;
+    for (const point each : {point::storage, point::balanced, point::inference})
+        for (const bigsmall::kernel::table* table : bigsmall::kernel::runnable())
+            all.push_back(std::make_unique<benchmark::bigsmall_adapter>(each, *table));
     all.push_back(std::make_unique<benchmark::zstd_adapter>(1));
     all.push_back(std::make_unique<benchmark::zstd_planes_adapter>(1));
     all.push_back(std::make_unique<benchmark::zlib_adapter>(1));

@@ -31,6 +31,8 @@ struct byte_planes;
 template <std::size_t WidthBytes>
 struct field_planes;
 template <std::size_t WidthBytes>
+struct joint_fields;
+template <std::size_t WidthBytes>
 struct zero_runs;
 } // namespace grouping
 
@@ -39,6 +41,8 @@ struct stored;
 struct constant;
 struct huffman;
 struct rans;
+template <std::uint32_t LeastGain, unsigned PieceLog2>
+struct basic_wavelet;
 } // namespace entropy
 
 namespace selector {

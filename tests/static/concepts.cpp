@@ -10,6 +10,8 @@ using namespace bigsmall;
 
 static_assert(entropy_policy<entropy::stored> && entropy_policy<entropy::constant>);
 static_assert(entropy_policy<entropy::huffman> && entropy_policy<entropy::rans>);
+static_assert(entropy_policy<entropy::wavelet> && entropy_policy<entropy::classed_wavelet>);
+static_assert(grouping_policy<grouping::joint_fields<2>> && grouping_policy<grouping::joint_fields<4>>);
 static_assert(grouping_policy<grouping::whole>);
 static_assert(grouping_policy<grouping::byte_planes<2>> && grouping_policy<grouping::field_planes<8>>);
 static_assert(grouping_policy<grouping::zero_runs<1>> && grouping_policy<grouping::zero_runs<8>>);
@@ -24,8 +26,9 @@ consteval bool ids_are_distinct(one_of<Ps...>) {
             if (ids[i] == ids[j]) return false;
     return true;
 }
-static_assert(ids_are_distinct(default_policies::grouping{}));
-static_assert(ids_are_distinct(default_policies::entropy{}));
+static_assert(ids_are_distinct(inference_policies::grouping{}) && ids_are_distinct(inference_policies::entropy{}));
+static_assert(ids_are_distinct(balanced_policies::grouping{}) && ids_are_distinct(balanced_policies::entropy{}));
+static_assert(ids_are_distinct(storage_policies::grouping{}) && ids_are_distinct(storage_policies::entropy{}));
 
 // A wire id is a promise. These numbers are in people's files.
 static_assert(entropy::stored::id == 0 && entropy::constant::id == 1 && entropy::huffman::id == 2 &&
@@ -37,6 +40,8 @@ static_assert(grouping::field_planes<2>::id == 4 && grouping::field_planes<4>::i
               grouping::field_planes<8>::id == 6);
 static_assert(grouping::zero_runs<1>::id == 7 && grouping::zero_runs<2>::id == 8 && grouping::zero_runs<4>::id == 9 &&
               grouping::zero_runs<8>::id == 10);
+static_assert(grouping::joint_fields<2>::id == 11 && grouping::joint_fields<4>::id == 12);
+static_assert(entropy::wavelet::id == 5 && entropy::plain_wavelet::id == 5 && entropy::classed_wavelet::id == 6);
 
 static_assert(std::is_same_v<codec, basic_codec<default_policies>>);
 static_assert(log2_in_4096ths(1) == 0 && log2_in_4096ths(1u << 20) == 20 * 4096);

@@ -38,12 +38,25 @@ inline bigsmall::byte_buffer skewed_words(std::size_t size_bytes, std::size_t wi
     return raw;
 }
 
+// Rows, or with `columns` columns, whose symbols are near or far in turn.
+inline bigsmall::byte_buffer rows_of_two_scales(std::size_t size_bytes, std::size_t row, bool columns) {
+    bigsmall::laws::fixed_random random(size_bytes);
+    bigsmall::byte_buffer raw(size_bytes);
+    for (std::size_t i = 0; i < size_bytes; ++i) {
+        const bool far = (columns ? i % row : i / row) % 3 == 0;
+        raw[i] = static_cast<std::uint8_t>((far ? 200 : 100) - std::countr_zero(random() | 1ull << 30));
+    }
+    return raw;
+}
+
 template <class G, class E>
-void add(std::vector<block_case>& cases, std::string name, const char* dtype_name, bigsmall::byte_buffer raw) {
+void add(std::vector<block_case>& cases, std::string name, const char* dtype_name, bigsmall::byte_buffer raw,
+         std::uint64_t row_elems = 0) {
     using forced = bigsmall::basic_codec<only<G, E>>;
     bigsmall::scratch memory;
     bigsmall::byte_buffer coded(forced::bound(raw.size()));
-    const auto block = forced::encode(*bigsmall::find_dtype(dtype_name), raw, coded, memory);
+    const auto block =
+        forced::encode({*bigsmall::find_dtype(dtype_name), row_elems, row_elems / 2}, raw, coded, memory);
     coded.resize(block.bytes);
     cases.push_back({std::move(name), block.label, std::move(raw), std::move(coded)});
 }
@@ -73,6 +86,12 @@ inline std::vector<block_case> block_cases() {
     add<g::zero_runs<2>, e::rans>(cases, "zero_runs_2", "BF16", skewed_words(4002, 2, true));
     add<g::zero_runs<4>, e::rans>(cases, "zero_runs_4", "F32", skewed_words(8004, 4, true));
     add<g::zero_runs<8>, e::rans>(cases, "zero_runs_8", "F64", skewed_words(16008, 8, true));
+    add<g::whole, e::basic_wavelet<0, 12>>(cases, "whole_wavelet_plain", "U8", skewed_words(9001, 1, false));
+    add<g::whole, e::basic_wavelet<1000, 12>>(cases, "whole_wavelet_coded", "U8", skewed_words(9001, 1, false));
+    add<g::joint_fields<2>, e::wavelet>(cases, "joint_fields_2", "BF16", skewed_words(4002, 2, true));
+    add<g::joint_fields<4>, e::wavelet>(cases, "joint_fields_4", "F32", skewed_words(8004, 4, true));
+    add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_row", "U8", rows_of_two_scales(9000, 100, false), 100);
+    add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_lag", "U8", rows_of_two_scales(9000, 100, true), 100);
     return cases;
 }
 

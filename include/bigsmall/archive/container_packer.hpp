@@ -129,7 +129,7 @@ private:
             const bytes_span out =
                 bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw_bytes));
             const auto memory = memories.borrow();
-            block.coded = options_.codec.encode(block.type, raw, out, *memory);
+            block.coded = options_.codec.encode(block.info, raw, out, *memory);
             block.checksum = io::checksum(out.first(block.coded.bytes));
         });
     }

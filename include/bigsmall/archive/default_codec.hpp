@@ -1,18 +1,66 @@
 // SPDX-License-Identifier: BSL-1.0
-// The codec of archives: the library's policies plus the LZ candidate.
+// The codecs of archives: the library's operating points, each with the LZ candidate.
 #pragma once
+
+#include <cstdint>
+#include <string_view>
 
 #include <bigsmall/archive/entropy/zstd.hpp>
 #include <bigsmall/codec.hpp>
+#include <bigsmall/core/units.hpp>
 
 namespace bigsmall::archive {
 
-struct policies : default_policies {
-    using entropy = one_of<bigsmall::entropy::stored, bigsmall::entropy::constant, bigsmall::entropy::huffman,
-                           bigsmall::entropy::rans, archive::entropy::zstd>;
+namespace detail {
+
+template <class List, class More>
+struct appended;
+template <class... Es, class More>
+struct appended<one_of<Es...>, More> {
+    using type = one_of<Es..., More>;
 };
 
-/// What pack writes with and unpack reads with unless told otherwise.
-constexpr codec_ref default_codec() noexcept { return ref_of<policies>(); }
+template <class Policies, int ZstdLevel>
+struct with_zstd : Policies {
+    using entropy = typename appended<typename Policies::entropy, archive::entropy::basic_zstd<ZstdLevel>>::type;
+};
+
+template <class Set>
+struct readers_with_zstd;
+template <class... Policies>
+struct readers_with_zstd<policy_set<Policies...>> {
+    using type = policy_set<Policies..., archive::entropy::zstd>;
+};
+using readers = readers_with_zstd<known_policies>::type;
+
+} // namespace detail
+
+/// What a file is tuned for. All restore the same bytes, and any reader reads all.
+enum class operating_point : std::uint8_t {
+    storage,   ///< the fewest bytes
+    balanced,  ///< nearly as small, decoded several times faster
+    inference, ///< decoded at the speed of memory
+};
+
+/// How an operating point packs.
+struct packing_recipe {
+    std::string_view name;
+    codec_ref codec;
+    std::uint64_t block_bytes; ///< larger blocks pay less for tables; smaller ones stay in the caches
+};
+
+constexpr packing_recipe recipe_of(operating_point point) noexcept {
+    switch (point) {
+    case operating_point::storage:
+        return {"storage", ref_of<detail::with_zstd<storage_policies, 19>, detail::readers>(), 4 * MiB};
+    case operating_point::inference:
+        return {"inference", ref_of<detail::with_zstd<inference_policies, 9>, detail::readers>(), 256 * KiB};
+    case operating_point::balanced: break;
+    }
+    return {"balanced", ref_of<detail::with_zstd<balanced_policies, 9>, detail::readers>(), 512 * KiB};
+}
+
+/// What unpack reads with unless told otherwise.
+constexpr codec_ref default_codec() noexcept { return recipe_of(operating_point::balanced).codec; }
 
 } // namespace bigsmall::archive

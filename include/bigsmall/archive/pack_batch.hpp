@@ -34,7 +34,7 @@ constexpr std::size_t batches_in_flight(std::size_t threads) noexcept { return 5
 struct pack_block {
     std::uint32_t content = 0; ///< index into pack_plan::contents
     bool first = false;        ///< of its content
-    dtype type;
+    block_info info;
     std::size_t raw_at = 0, raw_bytes = 0;
     std::size_t coded_at = 0; ///< place reserved in pack_batch::coded
     encoded_block coded;
@@ -115,7 +115,7 @@ private:
         piece.last = take == left;
         const planned_content& original = plan_.contents[extent.content];
         piece.wanted = original.member == member_ && original.extent == extent_;
-        if (piece.wanted) add_blocks(batch, piece, extent.type);
+        if (piece.wanted) add_blocks(batch, piece, extent);
         batch.pieces.push_back(piece);
         batch.raw_bytes += piece.bytes;
         done_ += take;
@@ -126,12 +126,12 @@ private:
         return true;
     }
 
-    void add_blocks(pack_batch& batch, const pack_piece& piece, const dtype& type) {
+    void add_blocks(pack_batch& batch, const pack_piece& piece, const planned_extent& extent) {
         for (std::size_t at = 0; at < piece.bytes;) {
             pack_block block;
             block.content = piece.content;
             block.first = piece.first && at == 0;
-            block.type = type;
+            block.info = {extent.type, extent.row_elems, (done_ + at) * 8 / extent.type.bits};
             block.raw_at = piece.at + at;
             block.raw_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));
             block.coded_at = coded_bytes_;

@@ -19,9 +19,16 @@ namespace bigsmall::archive {
 
 /// How a directory is laid out.
 struct pack_options : run_options {
-    bool per_shard = false;                ///< one container per safetensors file, everything else copied
-    std::uint64_t block_bytes = 256 * KiB; ///< raw bytes per block, 1 to 16 MiB
-    codec_ref codec = default_codec();
+    bool per_shard = false; ///< one container per safetensors file, everything else copied
+    std::uint64_t block_bytes = recipe_of(operating_point::balanced).block_bytes; ///< raw bytes per block, 1 to 16 MiB
+    codec_ref codec = recipe_of(operating_point::balanced).codec;
+
+    /// Packs for an operating point.
+    pack_options& tune(operating_point point) noexcept {
+        block_bytes = recipe_of(point).block_bytes;
+        codec = recipe_of(point).codec;
+        return *this;
+    }
 };
 
 struct packed_file {

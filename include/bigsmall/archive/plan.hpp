@@ -25,6 +25,7 @@ struct planned_extent {
     dtype type;                         ///< of its elements; bytes when it has none or one that we do not know
     std::string tensor;                 ///< its name; empty for gaps and files
     std::uint32_t content = 0;          ///< index into pack_plan::contents
+    std::uint64_t row_elems = 0;        ///< elements of a row: all dimensions but the first; 0 without rows
 };
 
 struct planned_member {
@@ -46,6 +47,15 @@ struct pack_plan {
     std::uint64_t source_bytes = 0;
 };
 
+/// A checked header has dimensions whose product does not overflow.
+inline std::uint64_t row_elems_of(const std::vector<std::uint64_t>& shape) noexcept {
+    if (shape.size() < 2) return 0;
+    std::uint64_t elems = 1;
+    for (std::size_t i = 1; i < shape.size(); ++i)
+        elems *= shape[i];
+    return elems;
+}
+
 namespace detail {
 
 inline void add_extent(planned_member& member, planned_extent extent) {
@@ -65,13 +75,13 @@ inline void plan_safetensors(planned_member& member, const io::source& file) {
     }
     std::uint64_t position = layout.header_bytes;
     for (io::tensor_record& tensor : layout.tensors) {
-        add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0});
+        add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0, 0});
         const dtype type = find_dtype(tensor.dtype_name).value_or(dtype{});
-        add_extent(member,
-                   {io::extent_kind::tensor, tensor.begin, tensor.end - tensor.begin, type, std::move(tensor.name), 0});
+        add_extent(member, {io::extent_kind::tensor, tensor.begin, tensor.end - tensor.begin, type,
+                            std::move(tensor.name), 0, row_elems_of(tensor.shape)});
         position = tensor.end;
     }
-    add_extent(member, {io::extent_kind::gap, position, layout.file_bytes - position, {}, {}, 0});
+    add_extent(member, {io::extent_kind::gap, position, layout.file_bytes - position, {}, {}, 0, 0});
 }
 
 inline planned_member plan_file(const source_file& file, bool must_be_safetensors) {
@@ -82,7 +92,7 @@ inline planned_member plan_file(const source_file& file, bool must_be_safetensor
         if (source.size() != file.stamp.bytes) require_unchanged(file);
         plan_safetensors(member, source);
     } else {
-        add_extent(member, {io::extent_kind::file, 0, file.stamp.bytes, {}, {}, 0});
+        add_extent(member, {io::extent_kind::file, 0, file.stamp.bytes, {}, {}, 0, 0});
     }
     return member;
 }

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include <bigsmall/codec/block.hpp>
+#include <bigsmall/codec/block_info.hpp>
 #include <bigsmall/codec/default_policies.hpp>
 #include <bigsmall/codec/policy_set.hpp>
 #include <bigsmall/codec/scratch.hpp>
@@ -32,12 +33,21 @@ struct basic_codec {
 
     /// Codes `raw` (1 byte to max_block_bytes) into `out`, which has room for bound(raw.size()). Never fails: a block
     /// that no policy makes smaller is stored. Throws only std::bad_alloc.
-    static encoded_block encode(const dtype& type, bytes_view raw, bytes_span out, scratch& memory) {
-        candidate best = store_whole(raw, out);
-        try_groupings(grouping_list{}, type, raw, out, memory, best);
-        if (best.header.grouping == grouping::whole::id && best.header.entries[0].entropy == entropy::stored::id)
-            best = store_whole(raw, out);
+    static encoded_block encode(const block_info& info, bytes_view raw, bytes_span out, scratch& memory) {
+        candidate best = stored_whole(raw.size());
+        const wire_id chosen = choose_grouping(grouping_list{}, info, raw, memory);
+        try_groupings(grouping_list{}, chosen, info, raw, out, memory, best);
+        if (best.header.grouping == grouping::whole::id && best.header.entries[0].entropy == entropy::stored::id) {
+            best = stored_whole(raw.size());
+            const std::size_t front = best.header.store(out.data());
+            std::copy(raw.begin(), raw.end(), out.begin() + static_cast<std::ptrdiff_t>(front));
+        }
         return {best.bytes, {best.header.grouping, best.header.entries[0].entropy}};
+    }
+
+    /// The same when nothing is known but the type.
+    static encoded_block encode(const dtype& type, bytes_view raw, bytes_span out, scratch& memory) {
+        return encode(block_info{type}, raw, out, memory);
     }
 
     /// Rebuilds a block; see policy_set::decode.
@@ -52,42 +62,118 @@ private:
         std::size_t cost = 0;
     };
 
-    // Priced before it is written: the bytes are copied only if nothing beats it.
-    static candidate store_whole(bytes_view raw, bytes_span out) {
+    // Only priced: the bytes are copied if nothing beats it.
+    static candidate stored_whole(std::size_t raw_bytes) noexcept {
         candidate c;
         c.header.streams = 1;
-        c.header.entries[0] = {entropy::stored::id, raw.size(), raw.size()};
-        const std::size_t front = c.header.store(out.data());
-        c.bytes = front + raw.size();
-        c.cost = selector::cost(entropy::stored::id, c.bytes, raw.size());
-        std::copy(raw.begin(), raw.end(), out.begin() + static_cast<std::ptrdiff_t>(front));
+        c.header.entries[0] = {entropy::stored::id, raw_bytes, raw_bytes};
+        std::array<std::uint8_t, block_header::max_stored_bytes> front;
+        c.bytes = c.header.store(front.data()) + raw_bytes;
+        c.cost = selector::cost(entropy::stored::id, c.bytes, raw_bytes);
         return c;
     }
 
+    static constexpr wire_id no_grouping = 0xffff;
+
+    /// The grouping with the lowest estimated cost, from a sample of the block. Estimates see no repeats: groupings
+    /// that an LZ policy finds promising are tried in full by try_groupings().
     template <class... Groupings>
-    static void try_groupings(one_of<Groupings...>, const dtype& type, bytes_view raw, bytes_span out, scratch& memory,
-                              candidate& best) {
-        (try_grouping<Groupings>(type, raw, out, memory, best), ...);
+    static wire_id choose_grouping(one_of<Groupings...>, const block_info& info, bytes_view raw, scratch& memory) {
+        wire_id only = no_grouping;
+        std::size_t candidates = 0;
+        const std::array<bool, sizeof...(Groupings)> apply{Groupings::applies(info.type, raw)...};
+        std::size_t i = 0;
+        ((apply[i++] ? (only = Groupings::id, ++candidates) : candidates), ...);
+        if (candidates < 2) return only;
+        const block_sample sample = sample_of(raw, memory);
+        wire_id best = no_grouping;
+        std::size_t best_cost = 0;
+        i = 0;
+        const auto consider = [&]<class G>(std::type_identity<G>) {
+            if (!apply[i++] || !G::applies(info.type, sample.bytes)) return;
+            const std::size_t cost = estimated_cost<G>(sample, memory);
+            if (best == no_grouping || cost < best_cost || (cost == best_cost && G::id < best)) {
+                best = G::id;
+                best_cost = cost;
+            }
+        };
+        (consider(std::type_identity<Groupings>{}), ...);
+        return best == no_grouping ? only : best;
+    }
+
+    /// A part of a block, and how many times larger the block is.
+    struct block_sample {
+        bytes_view bytes;
+        std::size_t scale = 1;
+    };
+
+    /// Evenly spread stretches, at multiples of 64 bytes so that no word is cut.
+    static block_sample sample_of(bytes_view raw, scratch& memory) {
+        constexpr std::size_t stretches = 8, stretch = 4096;
+        if (raw.size() < 2 * stretches * stretch) return {raw, 1};
+        const bytes_span copy = memory.memory(scratch::purpose::sample, stretches * stretch);
+        const std::size_t step = (raw.size() - stretch) / (stretches - 1) / 64 * 64;
+        for (std::size_t s = 0; s < stretches; ++s)
+            std::copy_n(raw.begin() + static_cast<std::ptrdiff_t>(s * step), stretch,
+                        copy.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+        return {copy, raw.size() / copy.size()};
     }
 
     template <class G>
-    static void try_grouping(const dtype& type, bytes_view raw, bytes_span out, scratch& memory, candidate& best) {
-        static_assert(detail::require_grouping_policy<G>());
-        if (!G::applies(type, raw)) return;
-        std::array<std::size_t, G::streams> sizes{};
-        G::plan(raw, sizes);
-        std::size_t planes_bytes = 0, coded_bound = 0;
-        for (const std::size_t size : sizes) {
-            planes_bytes += size;
-            coded_bound += stream_bound(entropy_list{}, size);
-        }
-        bytes_span planes = memory.memory(scratch::purpose::planes, planes_bytes);
+    static std::size_t estimated_cost(const block_sample& sample, scratch& memory) {
         std::array<bytes_span, G::streams> streams;
+        split_into_planes<G>(sample.bytes, streams, memory);
+        std::size_t cost = 0;
+        for (const bytes_span stream : streams) {
+            if (stream.empty()) continue;
+            stream_statistics statistics = statistics_of(stream, memory.kernels());
+            // As if the whole block had been counted, so that tables are paid for once.
+            statistics.size_bytes *= sample.scale;
+            for (std::uint32_t& count : statistics.counts)
+                count *= static_cast<std::uint32_t>(sample.scale);
+            const encode_context context{statistics, memory.kernels(), memory};
+            choice best{entropy::stored::id,
+                        selector::cost(entropy::stored::id, statistics.size_bytes, statistics.size_bytes)};
+            choose_by_estimate(entropy_list{}, statistics.size_bytes, context, best);
+            cost += best.cost;
+        }
+        return cost;
+    }
+
+    template <class G>
+    static void split_into_planes(bytes_view raw, std::array<bytes_span, G::streams>& streams, scratch& memory) {
+        std::array<std::size_t, G::streams> sizes{};
+        detail::plan_block<G>(raw, sizes, memory);
+        std::size_t planes_bytes = 0;
+        for (const std::size_t size : sizes)
+            planes_bytes += size;
+        bytes_span planes = memory.memory(scratch::purpose::planes, planes_bytes);
         for (std::size_t s = 0; s < G::streams; ++s) {
             streams[s] = planes.first(sizes[s]);
             planes = planes.subspan(sizes[s]);
         }
-        G::split(raw, streams, memory.kernels());
+        detail::split_block<G>(raw, std::span<const bytes_span, G::streams>(streams), memory);
+    }
+
+    template <class... Groupings>
+    static void try_groupings(one_of<Groupings...>, wire_id chosen, const block_info& info, bytes_view raw,
+                              bytes_span out, scratch& memory, candidate& best) {
+        const auto attempt = [&]<class G>(std::type_identity<G>) {
+            static_assert(detail::require_grouping_policy<G>());
+            const bool repeats = G::id == grouping::whole::id && has_full_trials && G::applies(info.type, raw) &&
+                                 repeats_in_256(raw) >= 16;
+            if (G::id == chosen || repeats) try_grouping<G>(info, raw, out, memory, best);
+        };
+        (attempt(std::type_identity<Groupings>{}), ...);
+    }
+
+    template <class G>
+    static void try_grouping(const block_info& info, bytes_view raw, bytes_span out, scratch& memory, candidate& best) {
+        std::array<bytes_span, G::streams> streams;
+        split_into_planes<G>(raw, streams, memory);
+        std::size_t coded_bound = 0;
+        for (const bytes_span stream : streams)
+            coded_bound += stream_bound(entropy_list{}, stream.size());
 
         candidate c;
         c.header.grouping = G::id;
@@ -95,9 +181,9 @@ private:
         const bytes_span coded = memory.memory(scratch::purpose::coded, coded_bound);
         std::size_t written = 0;
         for (std::size_t s = 0; s < G::streams; ++s) {
-            c.header.entries[s] = encode_stream(streams[s], coded.subspan(written), memory);
+            c.header.entries[s] = encode_stream(streams[s], coded.subspan(written), info, raw.size(), memory);
             written += c.header.entries[s].coded_bytes;
-            c.cost += selector::cost(c.header.entries[s].entropy, c.header.entries[s].coded_bytes, sizes[s]);
+            c.cost += selector::cost(c.header.entries[s].entropy, c.header.entries[s].coded_bytes, streams[s].size());
         }
         keep_if_better(c, coded.first(written), out, best);
     }
@@ -126,6 +212,12 @@ private:
         E::estimate(context);
     };
 
+    template <class... Es>
+    static constexpr bool any_without_estimate(one_of<Es...>) noexcept {
+        return (!estimates<Es> || ...);
+    }
+    static constexpr bool has_full_trials = any_without_estimate(entropy_list{});
+
     struct choice {
         wire_id id = entropy::stored::id;
         std::size_t cost = 0;
@@ -136,12 +228,18 @@ private:
 
     /// Codes one stream at the front of `out`: estimates choose one policy, which runs once; policies without an
     /// estimate are tried against it.
-    static stream_entry encode_stream(bytes_view stream, bytes_span out, scratch& memory) {
+    static stream_entry encode_stream(bytes_view stream, bytes_span out, const block_info& info,
+                                      std::size_t block_bytes, scratch& memory) {
         const std::size_t n = stream.size();
         stream_entry entry{entropy::stored::id, n, n};
         if (n != 0) {
             const stream_statistics statistics = statistics_of(stream, memory.kernels());
-            const encode_context context{statistics, memory.kernels()};
+            // Rows mean something to a stream that has one symbol for each element.
+            const bool by_element =
+                info.row_elems != 0 && std::uint64_t{n} * info.type.bits == std::uint64_t{block_bytes} * 8;
+            const encode_context context{statistics, memory.kernels(), memory,
+                                         by_element ? static_cast<std::size_t>(info.row_elems) : 0,
+                                         by_element ? static_cast<std::size_t>(info.first_elem % info.row_elems) : 0};
             choice best{entropy::stored::id, selector::cost(entropy::stored::id, n, n)};
             choose_by_estimate(entropy_list{}, n, context, best);
             encode_chosen(entropy_list{}, best.id, stream, out, context, entry);

@@ -10,7 +10,7 @@ namespace bigsmall {
 
 struct codec_ref {
     std::size_t (*bound)(std::size_t raw_bytes) noexcept;
-    encoded_block (*encode)(const dtype& type, bytes_view raw, bytes_span out, scratch& memory);
+    encoded_block (*encode)(const block_info& info, bytes_view raw, bytes_span out, scratch& memory);
     status (*decode)(bytes_view coded, bytes_span raw, scratch& memory);
     std::string (*name_of)(coding_label label);
 };
@@ -18,7 +18,11 @@ struct codec_ref {
 /// Writes with `Policies` and reads with `Readers`, by default exactly what those policies write.
 template <class Policies = default_policies, class Readers = policy_set_of<Policies>>
 constexpr codec_ref ref_of() noexcept {
-    return {&basic_codec<Policies>::bound, &basic_codec<Policies>::encode, &Readers::decode, &Readers::name_of};
+    return {&basic_codec<Policies>::bound,
+            [](const block_info& info, bytes_view raw, bytes_span out, scratch& memory) {
+                return basic_codec<Policies>::encode(info, raw, out, memory);
+            },
+            &Readers::decode, &Readers::name_of};
 }
 
 } // namespace bigsmall

@@ -1,25 +1,57 @@
 // SPDX-License-Identifier: BSL-1.0
-// The library's own choice on each axis. Change one axis and keep the rest:
+// The library's own choices: three operating points, each a bundle of policies. Change one axis and keep the rest:
 //   struct mine : bigsmall::default_policies { using entropy = my_entropy; };
+// A codec reads what its own policies write; known_policies reads what any of them has written.
 #pragma once
 
+#include <bigsmall/codec/entropy/classed_wavelet.hpp>
 #include <bigsmall/codec/entropy/huffman.hpp>
 #include <bigsmall/codec/entropy/rans.hpp>
 #include <bigsmall/codec/entropy/stored.hpp>
+#include <bigsmall/codec/entropy/wavelet.hpp>
+#include <bigsmall/codec/grouping/joint_fields.hpp>
 #include <bigsmall/codec/grouping/planes.hpp>
 #include <bigsmall/codec/grouping/whole.hpp>
 #include <bigsmall/codec/grouping/zero_runs.hpp>
+#include <bigsmall/codec/policy_set.hpp>
 #include <bigsmall/codec/selector.hpp>
 
 namespace bigsmall {
 
-struct default_policies {
+/// Exponents alone, and plain bitmaps: decoded at the speed of memory.
+struct inference_policies {
     using grouping =
         one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>, grouping::zero_runs<1>,
                grouping::zero_runs<2>, grouping::zero_runs<4>, grouping::zero_runs<8>>;
-    using entropy = one_of<entropy::stored, entropy::constant, entropy::huffman, entropy::rans>;
+    /// Only bitmaps that shrink by an eighth are coded: those of masks and of planes that are nearly constant.
+    using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<8, 14>>;
+    using selector = selector::fastest;
+};
+
+/// Exponents and top mantissa bits together, bitmaps coded where that pays.
+struct balanced_policies {
+    using grouping =
+        one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
+               grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
+               grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
+               grouping::zero_runs<4>, grouping::zero_runs<8>>;
+    using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<128, 16>>;
     using selector = selector::balanced;
 };
+
+/// The fewest bytes.
+struct storage_policies {
+    using grouping = balanced_policies::grouping;
+    using entropy = one_of<entropy::stored, entropy::constant, entropy::rans, entropy::basic_wavelet<1000, 18>,
+                           entropy::basic_classed_wavelet<1000, 18>>;
+    using selector = selector::smallest;
+};
+
+struct default_policies : balanced_policies {};
+
+/// Everything that any version of the library has written.
+using known_policies =
+    detail::joined_set<storage_policies::grouping, storage_policies::entropy, one_of<entropy::huffman>>::type;
 
 } // namespace bigsmall

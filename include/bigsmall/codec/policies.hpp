@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include <bigsmall/codec/scratch.hpp>
 #include <bigsmall/codec/statistics.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/dtype.hpp>
@@ -20,6 +21,11 @@ namespace bigsmall {
 struct encode_context {
     const stream_statistics& statistics;
     const kernel::table& kernels;
+    scratch& memory;
+    /// Symbols in a row of the tensor when the stream has one symbol for each element, 0 otherwise; and how many
+    /// symbols of its row precede the stream's first.
+    std::size_t row_symbols = 0;
+    std::size_t first_in_row = 0;
 };
 
 /// Streams of one block: at most this many, so that a hostile header cannot ask for more.
@@ -44,6 +50,10 @@ concept decodes_with_kernels = requires(bytes_view coded, bytes_span raw, const 
     { E::decode(coded, raw, kernels) } -> std::same_as<status>;
 };
 template <class E>
+concept decodes_with_memory = requires(bytes_view coded, bytes_span raw, scratch& memory) {
+    { E::decode(coded, raw, memory) } -> std::same_as<status>;
+};
+template <class E>
 concept decodes_plainly = requires(bytes_view coded, bytes_span raw) {
     { E::decode(coded, raw) } -> std::same_as<status>;
 };
@@ -56,18 +66,24 @@ concept has_bound = requires(std::size_t n) {
 ///   id, name                           wire id and its name
 ///   bound(raw_bytes)                   room that encode may need
 ///   encode(raw, out[, context])        size written into `out` (at least bound bytes), or nothing: "not with me"
-///   decode(coded, raw[, kernels])      total: any coded bytes give ok or an error, never undefined behaviour;
+///   decode(coded, raw[, kernels or memory])
+///                                      total: any coded bytes give ok or an error, never undefined behaviour;
 ///                                      ok means that all of `coded` was consumed and all of `raw` was written
 /// Optional, for cheap selection:
 ///   estimate(context) -> std::size_t   expected coded bytes; without it the policy is tried in full
 ///   promising(raw, context) -> bool    whether a full try is worth its time
 template <class E>
 concept entropy_policy = has_wire_name<E> && has_bound<E> &&
-    (encodes_with_context<E> || encodes_plainly<E>)&&(decodes_with_kernels<E> || decodes_plainly<E>);
+    (encodes_with_context<E> || encodes_plainly<E>)&&(decodes_with_memory<E> || decodes_with_kernels<E> ||
+                                                      decodes_plainly<E>);
 
 template <class G>
 concept plans_streams = requires(bytes_view raw, std::span<std::size_t, G::streams> sizes) {
     { G::plan(raw, sizes) } -> std::same_as<void>;
+};
+template <class G>
+concept plans_with_memory = requires(bytes_view raw, std::span<std::size_t, G::streams> sizes, scratch& memory) {
+    { G::plan(raw, sizes, memory) } -> std::same_as<void>;
 };
 template <class G>
 concept applies_to_blocks = requires(const dtype& type, bytes_view raw) {
@@ -79,6 +95,11 @@ concept splits_blocks = requires(bytes_view raw, std::span<const bytes_span, G::
     { G::split(raw, streams, kernels) } -> std::same_as<void>;
 };
 template <class G>
+concept splits_with_memory = requires(bytes_view raw, std::span<const bytes_span, G::streams> streams,
+                                      scratch& memory) {
+    { G::split(raw, streams, memory) } -> std::same_as<void>;
+};
+template <class G>
 concept merges_streams = requires(std::span<const bytes_view, G::streams> streams, bytes_span raw,
                                   const kernel::table& kernels) {
     { G::merge(streams, raw, kernels) } -> std::same_as<status>;
@@ -88,12 +109,15 @@ concept merges_streams = requires(std::span<const bytes_view, G::streams> stream
 /// the exponents (or whatever compresses best) first.
 ///   id, name, streams                  wire id, its name, number of streams (1..16)
 ///   applies(type, raw) -> bool         whether split accepts this block and is worth trying
-///   plan(raw, sizes)                   sizes of the streams of a block for which applies() is true
-///   split(raw, streams, kernels)       fills streams of exactly those sizes
+///   plan(raw, sizes[, memory])         sizes of the streams of a block for which applies() is true
+///   split(raw, streams, kernels or memory)
+///                                      fills streams of exactly those sizes; it directly follows the plan for the
+///                                      same block, so what plan left in scratch::purpose::grouping is still there
 ///   merge(streams, raw, kernels)       total: sizes and contents are checked
 template <class G>
 concept grouping_policy = has_wire_name<G> &&(G::streams >= 1 && G::streams <= max_streams) &&
-                          plans_streams<G>&& applies_to_blocks<G>&& splits_blocks<G>&& merges_streams<G>;
+                          (plans_streams<G> || plans_with_memory<G>)&&applies_to_blocks<G> &&
+                          (splits_blocks<G> || splits_with_memory<G>)&&merges_streams<G>;
 
 /// Which candidate wins? The lowest cost; ties go to the lowest wire id.
 ///   cost(entropy id, coded_bytes, raw_bytes) -> std::size_t
@@ -130,7 +154,7 @@ constexpr bool require_entropy_policy() {
     static_assert(encodes_with_context<E> || encodes_plainly<E>,
                   "bigsmall: an entropy_policy needs `static std::optional<std::size_t> encode(bytes_view raw, "
                   "bytes_span out)`: the coded size, or nothing when it declines");
-    static_assert(decodes_with_kernels<E> || decodes_plainly<E>,
+    static_assert(decodes_with_memory<E> || decodes_with_kernels<E> || decodes_plainly<E>,
                   "bigsmall: an entropy_policy needs `static status decode(bytes_view coded, bytes_span raw)`");
     return entropy_policy<E>;
 }
@@ -146,10 +170,12 @@ constexpr bool require_grouping_policy() {
         "bigsmall: a grouping_policy needs `static constexpr std::size_t streams`, from 1 to 16");
     static_assert(applies_to_blocks<G>,
                   "bigsmall: a grouping_policy needs `static bool applies(const dtype&, bytes_view raw)`");
-    static_assert(plans_streams<G>, "bigsmall: a grouping_policy needs `static void plan(bytes_view raw, "
-                                    "std::span<std::size_t, streams> sizes)`");
-    static_assert(splits_blocks<G>, "bigsmall: a grouping_policy needs `static void split(bytes_view raw, "
-                                    "std::span<const bytes_span, streams>, const kernel::table&)`");
+    static_assert(plans_streams<G> || plans_with_memory<G>,
+                  "bigsmall: a grouping_policy needs `static void plan(bytes_view raw, "
+                  "std::span<std::size_t, streams> sizes)`");
+    static_assert(splits_blocks<G> || splits_with_memory<G>,
+                  "bigsmall: a grouping_policy needs `static void split(bytes_view raw, "
+                  "std::span<const bytes_span, streams>, const kernel::table&)`");
     static_assert(merges_streams<G>, "bigsmall: a grouping_policy needs `static status merge(std::span<const "
                                      "bytes_view, streams>, bytes_span raw, const kernel::table&)`");
     return grouping_policy<G>;
@@ -170,10 +196,28 @@ std::optional<std::size_t> encode_stream(bytes_view raw, bytes_span out, const e
         return E::encode(raw, out);
 }
 
+template <class G>
+void plan_block(bytes_view raw, std::span<std::size_t, G::streams> sizes, scratch& memory) {
+    if constexpr (plans_with_memory<G>)
+        G::plan(raw, sizes, memory);
+    else
+        G::plan(raw, sizes);
+}
+
+template <class G>
+void split_block(bytes_view raw, std::span<const bytes_span, G::streams> streams, scratch& memory) {
+    if constexpr (splits_with_memory<G>)
+        G::split(raw, streams, memory);
+    else
+        G::split(raw, streams, memory.kernels());
+}
+
 template <class E>
-status decode_stream(bytes_view coded, bytes_span raw, const kernel::table& kernels) {
-    if constexpr (decodes_with_kernels<E>)
-        return E::decode(coded, raw, kernels);
+status decode_stream(bytes_view coded, bytes_span raw, scratch& memory) {
+    if constexpr (decodes_with_memory<E>)
+        return E::decode(coded, raw, memory);
+    else if constexpr (decodes_with_kernels<E>)
+        return E::decode(coded, raw, memory.kernels());
     else
         return E::decode(coded, raw);
 }

@@ -66,7 +66,7 @@ struct policy_set {
             }
             const bytes_span plane = planes.first(entry.raw_bytes);
             planes = planes.subspan(entry.raw_bytes);
-            if (const status s = decode_stream(entry.entropy, body, plane, memory.kernels()); s != status::ok) return s;
+            if (const status s = decode_stream(entry.entropy, body, plane, memory); s != status::ok) return s;
             streams[i] = plane;
         }
         return merge(header.grouping, std::span<const bytes_view>(streams).first(header.streams), raw,
@@ -79,12 +79,12 @@ struct policy_set {
     }
 
 private:
-    static status decode_stream(wire_id id, bytes_view coded, bytes_span raw, const kernel::table& kernels) {
+    static status decode_stream(wire_id id, bytes_view coded, bytes_span raw, scratch& memory) {
         status result = status::unsupported;
         const auto try_one = [&]<class P>(std::type_identity<P>) {
             if constexpr (!detail::looks_like_grouping<P>) {
                 if (P::id != id) return false;
-                result = detail::decode_stream<P>(coded, raw, kernels);
+                result = detail::decode_stream<P>(coded, raw, memory);
                 return true;
             }
             return false;

@@ -18,7 +18,18 @@ public:
     const kernel::table& kernels() const noexcept { return *kernels_; }
 
     /// What a piece of memory is for; each purpose keeps its own buffer.
-    enum class purpose : std::size_t { planes, coded, trial, block, count_ };
+    enum class purpose : std::size_t {
+        planes,   ///< the streams of a block
+        coded,    ///< the coded streams of a candidate
+        trial,    ///< a coded stream that may lose
+        block,    ///< the caller's
+        sample,   ///< a part of a block
+        grouping, ///< what a grouping's plan keeps for its split
+        symbols,  ///< the levels of a wavelet tree
+        bitmaps,  ///< its coded bitmaps
+        classes,  ///< symbols by class
+        count_
+    };
 
     /// `size_bytes` of memory with unspecified contents, valid until the next call for the same purpose.
     /// Throws std::bad_alloc.

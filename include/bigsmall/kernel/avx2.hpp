@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include <bigsmall/kernel/avx2_fields.hpp>
+#include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 
 namespace bigsmall::kernel::avx2 {
@@ -227,6 +229,10 @@ inline constexpr table functions{
     scalar::histogram,
     rans_rounds,
     rans_encode_rounds,
+    {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>,
+     scalar::remap},
+    part_fields,
+    join_fields,
 };
 
 } // namespace bigsmall::kernel::avx2

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include <bigsmall/kernel/avx512_fields.hpp>
+#include <bigsmall/kernel/avx512_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 
 // GCC 12's intrinsics read a deliberately undefined register, and GCC 12 then warns about its own header
@@ -175,6 +177,9 @@ inline constexpr table functions{
     scalar::histogram,
     rans_rounds,
     rans_encode_rounds,
+    {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},
+    part_fields,
+    join_fields,
 };
 
 } // namespace bigsmall::kernel::avx512

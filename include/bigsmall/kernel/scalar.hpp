@@ -7,6 +7,8 @@
 #include <cstdint>
 
 #include <bigsmall/core/bytes.hpp>
+#include <bigsmall/kernel/scalar_fields.hpp>
+#include <bigsmall/kernel/scalar_wavelet.hpp>
 #include <bigsmall/kernel/table.hpp>
 
 namespace bigsmall::kernel::scalar {
@@ -108,6 +110,9 @@ inline constexpr table functions{
     histogram,
     rans_rounds,
     rans_encode_rounds,
+    {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},
+    part_fields,
+    join_fields,
 };
 
 } // namespace bigsmall::kernel::scalar

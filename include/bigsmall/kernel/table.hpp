@@ -37,6 +37,47 @@ using rans_encode_function = std::uint8_t* (*)(const std::uint32_t* codings, con
                                                std::size_t rounds, std::uint32_t* states,
                                                std::uint8_t* words_end) noexcept;
 
+/// Set bits among the first `count` bits of a bitmap (bit i is bit i % 8 of byte i / 8).
+using count_ones_function = std::size_t (*)(const std::uint8_t* bits, std::size_t count) noexcept;
+
+/// Weaving, the decoding step of a wavelet tree: out[i] is the next of the ones where bit i is set, else the next of
+/// the zeros. Writes exactly `count` symbols; may read 64 bytes past the end of `zeros` and `ones`. Either both
+/// children are leaves (one symbol each), or the zeros are a leaf, or none is.
+using weave_leaves_function = void (*)(const std::uint8_t* bits, std::size_t count, std::uint8_t zero, std::uint8_t one,
+                                       std::uint8_t* out) noexcept;
+using weave_leaf_function = void (*)(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
+                                     const std::uint8_t* ones, std::uint8_t* out) noexcept;
+using weave_function = void (*)(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
+                                const std::uint8_t* ones, std::uint8_t* out) noexcept;
+
+/// Parting, the encoding step: sets bit i where symbols[i] >= first_one, appends each symbol to its child and returns
+/// the number of ones. Unused bits of the last byte are zero. May write 64 bytes past the end of a child; which
+/// children are kept depends on the function, the others may be null.
+using part_function = std::size_t (*)(const std::uint8_t* symbols, std::size_t count, std::uint8_t first_one,
+                                      std::uint8_t* bits, std::uint8_t* zeros, std::uint8_t* ones) noexcept;
+
+/// out[i] = map[symbols[i]]; `map` has 256 entries.
+using remap_function = void (*)(const std::uint8_t* symbols, std::size_t count, const std::uint8_t* map,
+                                std::uint8_t* out) noexcept;
+
+struct wavelet_functions {
+    count_ones_function count_ones;
+    weave_leaves_function weave_leaves;
+    weave_leaf_function weave_leaf;
+    weave_function weave;
+    part_function part_bits; ///< keeps no child
+    part_function part_ones; ///< keeps the ones
+    part_function part_both;
+    remap_function remap;
+};
+
+/// Exponents (`top`) and upper mantissa bits (`next`) become symbols and packed six-bit values, and back; `first` is
+/// the first exponent of the window. See scalar_fields.hpp.
+using part_fields_function = void (*)(const std::uint8_t* top, const std::uint8_t* next, std::size_t count,
+                                      std::uint8_t first, std::uint8_t* lead, std::uint8_t* six) noexcept;
+using join_fields_function = void (*)(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
+                                      std::uint8_t first, std::uint8_t* top, std::uint8_t* next) noexcept;
+
 /// Word widths in bytes that have a split and a merge: index with width_index().
 constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
     return width_bytes == 2 ? 0 : width_bytes == 4 ? 1 : 2;
@@ -51,6 +92,9 @@ struct table {
     histogram_function histogram;
     rans_rounds_function rans_rounds;
     rans_encode_function rans_encode_rounds;
+    wavelet_functions wavelet;
+    part_fields_function part_fields;
+    join_fields_function join_fields;
 };
 
 } // namespace bigsmall::kernel

@@ -67,9 +67,9 @@ TEST_CASE("normal BF16 weights come close to the entropy of their exponents", "[
         if (c != 0)
             bits -= static_cast<double>(c) * std::log2(static_cast<double>(c) * 2 / static_cast<double>(raw.size()));
     const double floor_bytes = bits / 8 + static_cast<double>(raw.size()) / 2;
-    // Three tenths of a point is the promise.
-    CHECK(static_cast<double>(coded.size()) <= floor_bytes + 0.003 * static_cast<double>(raw.size()));
-    CHECK(label.grouping == grouping::field_planes<2>::id);
+    // Mantissas say something too: the exponents' entropy is not the floor, two tenths of a point below it are.
+    CHECK(static_cast<double>(coded.size()) <= floor_bytes - 0.002 * static_cast<double>(raw.size()));
+    CHECK(label.grouping == grouping::joint_fields<2>::id);
 }
 
 TEST_CASE("noise is stored and costs a few bytes", "[codec]") {
@@ -146,8 +146,8 @@ TEST_CASE("an unknown wire id is unsupported, not corrupt", "[codec]") {
     CHECK(codec::decode(unknown_grouping, back, memory) == status::unsupported);
     const byte_buffer stored{0, 1, 0, 4, 4, 1, 2, 3, 4};
     CHECK(codec::decode(stored, back, memory) == status::ok);
-    CHECK(codec::readers::name_of({4, 3}) == "field_planes<2>+rans");
-    CHECK(codec::readers::name_of({0x9000, 3}) == "unknown(36864)+rans");
+    CHECK(codec::readers::name_of({4, 5}) == "field_planes<2>+wavelet");
+    CHECK(codec::readers::name_of({0x9000, 5}) == "unknown(36864)+wavelet");
 }
 
 TEST_CASE("a hostile header cannot ask for memory", "[codec][corrupt]") {

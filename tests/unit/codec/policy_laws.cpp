@@ -12,6 +12,12 @@ TEST_CASE("entropy policies obey the laws", "[codec][laws]") {
     CHECK(laws::broken_by_entropy<entropy::constant>() == "");
     CHECK(laws::broken_by_entropy<entropy::huffman>() == "");
     CHECK(laws::broken_by_entropy<entropy::rans>() == "");
+    CHECK(laws::broken_by_entropy<entropy::plain_wavelet>() == "");
+    CHECK(laws::broken_by_entropy<entropy::wavelet>() == "");
+    CHECK(laws::broken_by_entropy<entropy::basic_wavelet<8, 10>>() == "");
+    CHECK(laws::broken_by_entropy<entropy::basic_wavelet<1000, 18>>() == "");
+    CHECK(laws::broken_by_entropy<entropy::classed_wavelet>() == "");
+    CHECK(laws::broken_by_entropy<entropy::basic_classed_wavelet<0, 10>>() == "");
 }
 
 TEST_CASE("grouping policies obey the laws", "[codec][laws]") {
@@ -24,6 +30,9 @@ TEST_CASE("grouping policies obey the laws", "[codec][laws]") {
     CHECK(laws::broken_by_grouping<grouping::field_planes<4>>(type("F32")) == "");
     CHECK(laws::broken_by_grouping<grouping::field_planes<4>>(type("C64")) == "");
     CHECK(laws::broken_by_grouping<grouping::field_planes<8>>(type("F64")) == "");
+    CHECK(laws::broken_by_grouping<grouping::joint_fields<2>>(type("BF16")) == "");
+    CHECK(laws::broken_by_grouping<grouping::joint_fields<4>>(type("F32")) == "");
+    CHECK(laws::broken_by_grouping<grouping::joint_fields<4>>(type("C64")) == "");
     CHECK(laws::broken_by_grouping<grouping::zero_runs<1>>(type("BOOL")) == "");
     CHECK(laws::broken_by_grouping<grouping::zero_runs<2>>(type("F16")) == "");
     CHECK(laws::broken_by_grouping<grouping::zero_runs<4>>(type("F32")) == "");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // Every table against the scalar one: all small lengths, all alignments.
 #include <array>
+#include <vector>
 
 #include <bigsmall/codec/laws.hpp>
 #include <bigsmall/kernel.hpp>
@@ -83,6 +84,130 @@ TEST_CASE("histogram: every table counts every byte once", "[kernel]") {
                 ++expected[byte];
             table->histogram(bytes.data(), bytes.size(), counts.data());
             CHECK(counts == expected);
+        }
+    }
+}
+
+namespace {
+
+// Buffers of their own for each call, so that a sanitizer sees every byte too many beyond the slack that is promised.
+constexpr std::size_t slack = 64;
+
+std::vector<std::uint8_t> bitmap_of(std::size_t count, unsigned ones_in_16) {
+    laws::fixed_random random(count + ones_in_16);
+    std::vector<std::uint8_t> bits((count + 7) / 8);
+    for (std::size_t i = 0; i < count; ++i)
+        if (random.below(16) < ones_in_16) bits[i / 8] = static_cast<std::uint8_t>(bits[i / 8] | 1u << (i % 8));
+    return bits;
+}
+
+bool bit_of(const std::vector<std::uint8_t>& bits, std::size_t i) { return bits[i / 8] >> (i % 8) & 1; }
+
+} // namespace
+
+TEST_CASE("wavelet kernels weave and part alike in every table", "[kernel]") {
+    for (const kernel::table* table : kernel::runnable()) {
+        INFO(table->name);
+        const kernel::wavelet_functions& wavelet = table->wavelet;
+        for (std::size_t count = 0; count <= 300; ++count) {
+            for (const unsigned density : {0u, 1u, 8u, 15u, 16u}) {
+                const auto bits = bitmap_of(count, density);
+                byte_buffer zeros, ones, woven, leaf, leaves;
+                for (std::size_t i = 0; i < count; ++i) {
+                    const bool bit = bit_of(bits, i);
+                    // Ranks below 100 are zeros, the others ones, up to the highest byte.
+                    const auto rank = static_cast<std::uint8_t>(bit ? 100 + i % 156 : i % 100);
+                    (bit ? ones : zeros).push_back(rank);
+                    woven.push_back(rank);
+                    leaf.push_back(bit ? rank : 7);
+                    leaves.push_back(bit ? 200 : 7);
+                }
+                REQUIRE(wavelet.count_ones(bits.data(), count) == ones.size());
+                const std::size_t zeros_size = zeros.size(), ones_size = ones.size();
+                zeros.resize(zeros_size + slack);
+                ones.resize(ones_size + slack);
+                byte_buffer out(count);
+                wavelet.weave(bits.data(), count, zeros.data(), ones.data(), out.data());
+                REQUIRE(out == woven);
+                wavelet.weave_leaf(bits.data(), count, 7, ones.data(), out.data());
+                REQUIRE(out == leaf);
+                wavelet.weave_leaves(bits.data(), count, 7, 200, out.data());
+                REQUIRE(out == leaves);
+
+                for (int kept = 0; kept < 3; ++kept) {
+                    std::vector<std::uint8_t> found_bits((count + 7) / 8);
+                    byte_buffer found_zeros(zeros_size + slack), found_ones(ones_size + slack);
+                    const kernel::part_function part = kept == 0   ? wavelet.part_bits
+                                                       : kept == 1 ? wavelet.part_ones
+                                                                   : wavelet.part_both;
+                    const std::size_t taken =
+                        part(woven.data(), count, 100, found_bits.data(), kept == 2 ? found_zeros.data() : nullptr,
+                             kept >= 1 ? found_ones.data() : nullptr);
+                    REQUIRE(taken == ones_size);
+                    REQUIRE(found_bits == bits);
+                    if (kept >= 1) REQUIRE(std::equal(ones.begin(), ones.end() - slack, found_ones.begin()));
+                    if (kept == 2) REQUIRE(std::equal(zeros.begin(), zeros.end() - slack, found_zeros.begin()));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("wavelet kernels part at every threshold", "[kernel]") {
+    const byte_buffer symbols = noise(200);
+    for (const kernel::table* table : kernel::runnable()) {
+        for (unsigned first_one = 0; first_one < 256; ++first_one) {
+            std::vector<std::uint8_t> bits(25), expected(25);
+            for (std::size_t i = 0; i < symbols.size(); ++i)
+                if (symbols[i] >= first_one)
+                    expected[i / 8] = static_cast<std::uint8_t>(expected[i / 8] | 1u << (i % 8));
+            table->wavelet.part_bits(symbols.data(), symbols.size(), static_cast<std::uint8_t>(first_one), bits.data(),
+                                     nullptr, nullptr);
+            REQUIRE(bits == expected);
+        }
+    }
+}
+
+TEST_CASE("remap looks up every byte in every table", "[kernel]") {
+    const byte_buffer map = noise(256);
+    for (const kernel::table* table : kernel::runnable()) {
+        for (std::size_t count = 0; count <= 260; ++count) {
+            const byte_buffer symbols = noise(count);
+            byte_buffer out(count), expected(count);
+            for (std::size_t i = 0; i < count; ++i)
+                expected[i] = map[symbols[i]];
+            table->wavelet.remap(symbols.data(), count, map.data(), out.data());
+            REQUIRE(out == expected);
+        }
+    }
+}
+
+TEST_CASE("joint fields part and join alike in every table", "[kernel]") {
+    const kernel::table& reference = kernel::scalar::functions;
+    const byte_buffer random = noise(700);
+    for (const kernel::table* table : kernel::runnable()) {
+        INFO(table->name);
+        for (std::size_t count = 0; count <= 300; ++count) {
+            for (const unsigned first_exponent : {1u, 64u, 100u, 193u}) {
+                const auto first = static_cast<std::uint8_t>(first_exponent);
+                byte_buffer top(random.begin(), random.begin() + static_cast<std::ptrdiff_t>(count));
+                const byte_buffer next(random.begin() + 300, random.begin() + static_cast<std::ptrdiff_t>(300 + count));
+                for (std::size_t i = 0; i < count; i += 5)
+                    top[i] = static_cast<std::uint8_t>(i % 2 == 0 ? 0 : first + i % 63);
+                const std::size_t packed = (count * 6 + 7) / 8;
+                byte_buffer lead(count), six(packed), expected_lead(count), expected_six(packed);
+                table->part_fields(top.data(), next.data(), count, first, lead.data(), six.data());
+                reference.part_fields(top.data(), next.data(), count, first, expected_lead.data(), expected_six.data());
+                REQUIRE(lead == expected_lead);
+                REQUIRE(six == expected_six);
+                byte_buffer top_back(count), next_back(count);
+                table->join_fields(lead.data(), six.data(), count, first, top_back.data(), next_back.data());
+                for (std::size_t i = 0; i < count; ++i) {
+                    if (lead[i] == kernel::scalar::escape_symbol) continue;
+                    REQUIRE(top_back[i] == top[i]);
+                    REQUIRE(next_back[i] == next[i]);
+                }
+            }
         }
     }
 }

@@ -12,10 +12,11 @@
 
 namespace bigsmall::archive::entropy {
 
-struct zstd {
+/// Level is the writer's choice; one reader reads them all.
+template <int Level>
+struct basic_zstd {
     static constexpr wire_id id = 4;
     static constexpr std::string_view name = "zstd";
-    static constexpr int level = 9;
 
     static std::size_t bound(std::size_t raw_bytes) noexcept { return ZSTD_compressBound(raw_bytes); }
 
@@ -24,7 +25,7 @@ struct zstd {
         return context.statistics.distinct > 1 && repeats_in_256(raw) >= 8;
     }
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out) noexcept {
-        const std::size_t written = ZSTD_compress(out.data(), out.size(), raw.data(), raw.size(), level);
+        const std::size_t written = ZSTD_compress(out.data(), out.size(), raw.data(), raw.size(), Level);
         if (ZSTD_isError(written)) return std::nullopt;
         return written;
     }
@@ -36,5 +37,7 @@ struct zstd {
         return written == raw.size() ? status::ok : status::corrupt;
     }
 };
+
+using zstd = basic_zstd<9>;
 
 } // namespace bigsmall::archive::entropy

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <bigsmall/codec/entropy/code_lengths.hpp>
 #include <bigsmall/codec/statistics.hpp>
 #include <bigsmall/core/status.hpp>
 #include <bigsmall/core/varint.hpp>
@@ -20,8 +21,8 @@ struct huffman_code {
     /// lowest, highest, four bits a symbol.
     static constexpr std::size_t max_stored_bytes = 2 + 128;
 
-    std::array<std::uint8_t, 256> lengths{}; ///< bits, 0 for a symbol that does not occur
-    std::array<std::uint16_t, 256> codes{};  ///< bit-reversed: the first bit of the code is the lowest
+    code_lengths lengths{};
+    std::array<std::uint16_t, 256> codes{}; ///< bit-reversed: the first bit of the code is the lowest
     std::uint8_t lowest = 0;
     std::uint8_t highest = 0;
 
@@ -30,7 +31,7 @@ struct huffman_code {
         huffman_code code;
         code.lowest = s.lowest;
         code.highest = s.highest;
-        code.find_lengths(s);
+        code.lengths = huffman_lengths(s.counts, max_length);
         code.assign_codes();
         return code;
     }
@@ -106,57 +107,6 @@ struct huffman_code {
     }
 
 private:
-    // Huffman's construction on sorted counts with two queues (leaves in order; joined nodes appear in order too),
-    // then lengths above the limit are cut and the code space they overdraw is paid back by the rarest symbols.
-    void find_lengths(const stream_statistics& s) noexcept {
-        std::array<std::uint16_t, 256> order{};
-        std::size_t n = 0;
-        for (std::size_t v = 0; v < 256; ++v)
-            if (s.counts[v] != 0) order[n++] = static_cast<std::uint16_t>(v);
-        std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), [&](std::uint16_t a, std::uint16_t b) {
-            return s.counts[a] != s.counts[b] ? s.counts[a] < s.counts[b] : a < b;
-        });
-
-        std::array<std::uint64_t, 511> weight{};
-        std::array<std::uint16_t, 511> parent{};
-        for (std::size_t i = 0; i < n; ++i)
-            weight[i] = s.counts[order[i]];
-        std::size_t leaf = 0, joined = n;
-        for (std::size_t node = n; node < 2 * n - 1; ++node) {
-            for (int child = 0; child < 2; ++child) {
-                const bool take_leaf = leaf < n && (joined == node || weight[leaf] <= weight[joined]);
-                const std::size_t taken = take_leaf ? leaf++ : joined++;
-                weight[node] += weight[taken];
-                parent[taken] = static_cast<std::uint16_t>(node);
-            }
-        }
-        std::array<std::uint16_t, 511> depth{};
-        for (std::size_t i = 2 * n - 2; i-- > 0;)
-            depth[i] = static_cast<std::uint16_t>(depth[parent[i]] + 1);
-        for (std::size_t i = 0; i < n; ++i)
-            lengths[order[i]] = static_cast<std::uint8_t>(std::min<unsigned>(depth[i], max_length));
-        limit(order, n);
-    }
-
-    // order: symbols from the rarest. Lengthening a symbol from l to l + 1 frees 2^-(l+1) of the code space.
-    void limit(const std::array<std::uint16_t, 256>& order, std::size_t n) noexcept {
-        std::size_t used = 0;
-        for (std::size_t i = 0; i < n; ++i)
-            used += table_size >> lengths[order[i]];
-        for (std::size_t i = 0; used > table_size; i = i + 1 == n ? 0 : i + 1) {
-            std::uint8_t& length = lengths[order[i]];
-            if (length == max_length) continue;
-            ++length;
-            used -= table_size >> length;
-        }
-        // Cutting may have freed too much: the most frequent symbols take the rest back.
-        for (std::size_t i = n; i-- > 0 && used < table_size;) {
-            std::uint8_t& length = lengths[order[i]];
-            while (length > 1 && used + (table_size >> length) <= table_size)
-                used += table_size >> length--;
-        }
-    }
-
     // Canonical: codes of one length are consecutive in symbol order, shorter codes come first.
     void assign_codes() noexcept {
         std::array<std::uint32_t, max_length + 2> next{};

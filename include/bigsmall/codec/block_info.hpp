@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSL-1.0
+// What an encoder is told of a block besides its bytes. Nothing of it is needed for decoding.
+#pragma once
+
+#include <cstdint>
+
+#include <bigsmall/core/dtype.hpp>
+
+namespace bigsmall {
+
+struct block_info {
+    dtype type;
+    /// Elements in a row, the last dimension or the product of the last ones; 0 when there are no rows.
+    std::uint64_t row_elems = 0;
+    /// Elements of the tensor before this block.
+    std::uint64_t first_elem = 0;
+};
+
+} // namespace bigsmall

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSL-1.0
+// Rows of a matrix sorted into classes whose symbols are distributed alike: k-means on histograms, with the size of the
+// coded row as the distance. Rows of different scale end up apart without anybody having said what a scale is.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include <bigsmall/codec/statistics.hpp>
+#include <bigsmall/core/bytes.hpp>
+
+namespace bigsmall::entropy {
+
+inline constexpr std::size_t max_classes = 16;
+
+/// A stream seen as rows: the first may begin, and the last may end, in its middle.
+struct row_layout {
+    std::size_t row_symbols = 0;  ///< at least 1
+    std::size_t first_in_row = 0; ///< symbols of the first row that are not here, below row_symbols
+    std::size_t symbols = 0;
+
+    std::size_t rows() const noexcept { return (first_in_row + symbols + row_symbols - 1) / row_symbols; }
+    std::size_t begin(std::size_t row) const noexcept {
+        return row == 0 ? 0 : std::min(symbols, row * row_symbols - first_in_row);
+    }
+    std::size_t size(std::size_t row) const noexcept { return begin(row + 1) - begin(row); }
+};
+
+struct row_classes {
+    std::size_t classes = 1;
+    std::vector<std::uint8_t> of_row;
+
+    /// `wanted` classes at most (empty ones are dropped), after `rounds` rounds of k-means.
+    static row_classes find(const row_layout& layout, const std::vector<std::array<std::uint32_t, 256>>& counts,
+                            std::size_t wanted, int rounds) {
+        row_classes found;
+        found.classes = wanted;
+        found.of_row.resize(layout.rows());
+        found.start(counts);
+        for (int round = 0; round < rounds; ++round)
+            if (!found.improve(counts)) break;
+        found.drop_empty();
+        return found;
+    }
+
+    static std::vector<std::array<std::uint32_t, 256>> count_rows(bytes_view symbols, const row_layout& layout,
+                                                                  const kernel::table& kernels) {
+        std::vector<std::array<std::uint32_t, 256>> counts(layout.rows());
+        for (std::size_t row = 0; row < counts.size(); ++row)
+            kernels.histogram(symbols.data() + layout.begin(row), layout.size(row), counts[row].data());
+        return counts;
+    }
+
+    /// The sum of the histograms of each class.
+    std::vector<std::array<std::uint32_t, 256>> sums(const std::vector<std::array<std::uint32_t, 256>>& counts) const {
+        std::vector<std::array<std::uint32_t, 256>> total(classes);
+        for (std::size_t row = 0; row < counts.size(); ++row)
+            for (std::size_t v = 0; v < 256; ++v)
+                total[of_row[row]][v] += counts[row][v];
+        return total;
+    }
+
+private:
+    using costs = std::array<std::uint32_t, 256>; // of each symbol, in 4096ths of a bit
+
+    static costs costs_of(const std::array<std::uint32_t, 256>& counts) noexcept {
+        // Half a count more for each symbol: one that a class has not seen is dear, not impossible.
+        const std::uint32_t all = std::accumulate(counts.begin(), counts.end(), std::uint32_t{0});
+        costs each{};
+        for (std::size_t v = 0; v < 256; ++v)
+            each[v] = log2_in_4096ths(2 * all + 256) - log2_in_4096ths(2 * counts[v] + 1);
+        return each;
+    }
+
+    std::uint64_t cost(const std::array<std::uint32_t, 256>& row, const costs& each) const noexcept {
+        std::uint64_t sum = 0;
+        for (std::size_t v = lowest_; v <= highest_; ++v)
+            sum += std::uint64_t{row[v]} * each[v];
+        return sum;
+    }
+
+    /// Rows in the order of their mean cost under one distribution for all, cut into classes of equal number: rows of
+    /// small scale are cheap, those of large scale dear.
+    void start(const std::vector<std::array<std::uint32_t, 256>>& counts) {
+        std::array<std::uint32_t, 256> all{};
+        for (const auto& row : counts)
+            for (std::size_t v = 0; v < 256; ++v)
+                all[v] += row[v];
+        while (lowest_ < 255 && all[lowest_] == 0)
+            ++lowest_;
+        while (highest_ > lowest_ && all[highest_] == 0)
+            --highest_;
+        const costs each = costs_of(all);
+        std::vector<std::uint64_t> mean(counts.size());
+        for (std::size_t row = 0; row < counts.size(); ++row) {
+            const std::uint64_t size = std::accumulate(counts[row].begin(), counts[row].end(), std::uint64_t{0});
+            mean[row] = size == 0 ? 0 : cost(counts[row], each) / size;
+        }
+        std::vector<std::uint32_t> order(counts.size());
+        std::iota(order.begin(), order.end(), 0u);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return mean[a] < mean[b]; });
+        for (std::size_t i = 0; i < order.size(); ++i)
+            of_row[order[i]] = static_cast<std::uint8_t>(i * classes / order.size());
+    }
+
+    /// One round; false when nothing changed.
+    bool improve(const std::vector<std::array<std::uint32_t, 256>>& counts) {
+        std::vector<costs> each;
+        for (const auto& sum : sums(counts))
+            each.push_back(costs_of(sum));
+        bool changed = false;
+        for (std::size_t row = 0; row < counts.size(); ++row) {
+            std::uint8_t best = 0;
+            std::uint64_t best_cost = ~std::uint64_t{0};
+            for (std::size_t c = 0; c < classes; ++c) {
+                const std::uint64_t here = cost(counts[row], each[c]);
+                if (here < best_cost) best_cost = here, best = static_cast<std::uint8_t>(c);
+            }
+            changed = changed || best != of_row[row];
+            of_row[row] = best;
+        }
+        return changed;
+    }
+
+    std::size_t lowest_ = 0, highest_ = 255; // symbols that occur
+
+    void drop_empty() {
+        std::array<bool, max_classes> used{};
+        for (const std::uint8_t c : of_row)
+            used[c] = true;
+        std::array<std::uint8_t, max_classes> number{};
+        std::uint8_t next = 0;
+        for (std::size_t c = 0; c < classes; ++c)
+            if (used[c]) number[c] = next++;
+        for (std::uint8_t& c : of_row)
+            c = number[c];
+        classes = next;
+    }
+};
+
+} // namespace bigsmall::entropy
