@@ -57,7 +57,7 @@ constexpr packing_recipe recipe_of(operating_point point) noexcept {
         return {"inference", ref_of<detail::with_zstd<inference_policies, 9>, detail::readers>(), 256 * KiB};
     case operating_point::balanced: break;
     }
-    return {"balanced", ref_of<detail::with_zstd<balanced_policies, 9>, detail::readers>(), 512 * KiB};
+    return {"balanced", ref_of<detail::with_zstd<balanced_policies, 9>, detail::readers>(), 1 * MiB};
 }
 
 /// What unpack reads with unless told otherwise.

@@ -36,7 +36,7 @@ struct balanced_policies {
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
                grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
                grouping::zero_runs<4>, grouping::zero_runs<8>>;
-    using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<128, 16>>;
+    using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<128, 17>>;
     using selector = selector::balanced;
 };
 
