@@ -96,11 +96,10 @@ private:
         const std::string what = std::to_string(lost) + (lost == 1 ? " part of " : " parts of ") +
                                  io::in_quotes(container_.path.filename().string());
         const std::filesystem::path file = container_.home_path(home);
-        if (sibling)
-            add_problem(report_, make_damage(errc::mismatch, what + " cannot be found in it: it is another version", file));
-        else
-            add_problem(report_, make_damage(errc::missing, "it cannot be opened, and " + what + " can only be read with it",
-                                             file));
+        add_problem(report_,
+                    sibling ? make_damage(errc::mismatch, what + " cannot be found in it: it is another version", file)
+                            : make_damage(errc::missing,
+                                          "it cannot be opened, and " + what + " can only be read with it", file));
     }
 
     const opened_container& container_;

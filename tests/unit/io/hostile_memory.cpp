@@ -57,7 +57,8 @@ TEST_CASE("a hostile safetensors header costs at most 8 times its size", "[io][h
              repeated(R"({"a":{"x":{)", R"("":0,)", R"("x":0}}})"),
              repeated("{", "\"\":" + tensor + ",", "\"x\":" + tensor + "}"),
              tensors + "\"x\":" + tensor + "}",
-             repeated("{", R"("a":{"dtype":"","shape":[)" + zeros + R"(],"data_offsets":[0,0]},)", "\"x\":" + tensor + "}"),
+             repeated("{", R"("a":{"dtype":"","shape":[)" + zeros + R"(],"data_offsets":[0,0]},)",
+                      "\"x\":" + tensor + "}"),
          }) {
         INFO(json.substr(0, 100));
         const byte_buffer header = header_with(json);
