@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
-# Builds and runs all tests: those of the library under AddressSanitizer and UndefinedBehaviorSanitizer, then all in the
-# release build. Ends with ctest's own summary.
+# Builds and runs all tests: under AddressSanitizer and UndefinedBehaviorSanitizer those that look for mistakes in
+# handling bytes, then all in the release build. Ends with ctest's own summary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install_packages.sh
 jobs=$(nproc)
 
-cmake --preset asan -DBIGSMALL_BUILD_APPS=OFF -DBIGSMALL_BUILD_BENCHMARKS=OFF >/dev/null
+cmake --preset asan -DBIGSMALL_BUILD_BENCHMARKS=OFF >/dev/null
 cmake --build build/asan -j "$jobs"
 ctest --test-dir build/asan --output-on-failure -j "$jobs"
 

@@ -32,14 +32,15 @@ inline constexpr std::array exit_codes{
     exit_code_line{exit_code::bad_input, "an input file is broken, or not of a kind that can be read"},
     exit_code_line{exit_code::io, "a file is missing, or a read or a write failed"},
     exit_code_line{exit_code::refused, "the output exists already and -f was not given"},
-    exit_code_line{exit_code::interrupted, "interrupted (143 when ended by SIGTERM, 129 by SIGHUP)"},
+    exit_code_line{exit_code::interrupted, "interrupted (143 when ended by SIGTERM, 129 by SIGHUP, 131 by SIGQUIT)"},
 };
 
-/// The exit code for an error of the library.
+/// The exit code for an error of the library. A mismatch that was thrown is an input that is not what it claims to be;
+/// "no" is the answer of a command that was asked whether things match.
 constexpr exit_code exit_code_of(errc code) noexcept {
     switch (code) {
-    case errc::mismatch: return exit_code::no;
     case errc::invalid_argument: return exit_code::usage;
+    case errc::mismatch:
     case errc::corrupt:
     case errc::truncated:
     case errc::unsupported:

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <bigsmall/core/error.hpp>
@@ -65,6 +66,16 @@ int report(const error& failure) {
     return static_cast<int>(exit_code_of(failure.code()));
 }
 
+// The standard library's words are for programmers: "filesystem error: cannot get current path: ...".
+void report_system(const std::filesystem::filesystem_error& failure) {
+    std::error_code gone;
+    static_cast<void>(std::filesystem::current_path(gone));
+    if (gone)
+        tell_error("the working directory cannot be used: " + gone.message(), "change to one that exists");
+    else
+        tell_error((failure.path1().empty() ? "" : failure.path1().string() + ": ") + failure.code().message(), {});
+}
+
 int guarded_run(const std::vector<std::string>& words) {
     try {
         return static_cast<int>(run_words(words));
@@ -73,9 +84,13 @@ int guarded_run(const std::vector<std::string>& words) {
         return static_cast<int>(exit_code::usage);
     } catch (const error& failure) {
         return report(failure);
+    } catch (const output_closed&) {
+        // Whoever closed it knows.
     } catch (const std::bad_alloc&) {
         tell_error("out of memory", "fewer threads (--threads) need less");
-    } catch (const std::exception& other) { // std::filesystem_error above all
+    } catch (const std::filesystem::filesystem_error& failure) {
+        report_system(failure);
+    } catch (const std::exception& other) {
         tell_error(other.what(), {});
     }
     return static_cast<int>(exit_code::io);

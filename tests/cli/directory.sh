@@ -40,6 +40,61 @@ mv model model.kept2
 expect 0 decompress model-bs
 same_tree model.kept2 model
 
+# A carried file that is another one: bad input for decompress, the answer "no" from verify.
+cp -r model-bs altered-bs
+printf ' ' >>altered-bs/config.json
+expect 3 decompress altered-bs -o altered
+absent altered
+said "$err" altered-bs/config.json
+expect 1 verify altered-bs
+
+# A name that a shard needs is taken: the reason is said.
+mkdir taken && cp model.kept2/model-00002-of-00002.safetensors taken/a.safetensors && echo mine >taken/a.bs
+expect 3 compress taken --per-shard
+said "$err" 'the name of this file is needed for the container of "a.safetensors"'
+said "$err" "taken/a.bs"
+absent taken-bs
+
+# A shard that the model's own index names and that is not there: a warning, and the rest is packed.
+mkdir partial && cp model.kept2/model-00002-of-00002.safetensors partial/a.safetensors
+echo '{"weight_map":{"t":"a.safetensors","u":"b.safetensors"}}' >partial/model.safetensors.index.json
+for layout in "" --per-shard; do
+    # shellcheck disable=SC2086
+    expect 0 compress partial $layout
+    said "$err" "bigsmall: warning: model.safetensors.index.json names b.safetensors, which is not there"
+    (($(wc -l <"$err") == 1)) || fail "more than one warning: $(cat "$err")"
+done
+printf '2' | safetensors partial/b.safetensors '{"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+expect 0 compress partial -f
+silent "$err"
+
+# config.json says what model it is.
+echo '{"model_type": "llama"}' >partial/config.json
+expect 0 compress partial -f
+expect 0 info partial.bs
+grep -qE '^  model_type +llama$' "$out" || fail "no model_type: $(head -5 "$out")"
+expect 0 info partial.bs --json
+[[ $(json_value "$out" model_type) == '"llama"' ]] || fail "model_type in JSON"
+
+# A subdirectory that cannot be read is named. Root reads everything, so somebody else has to try.
+mkdir -p unreadable/inner && cp partial/a.safetensors unreadable && chmod 0 unreadable/inner && chmod 777 .
+as_nobody=()
+[[ $(id -u) != 0 ]] || as_nobody=(setpriv --reuid=65534 --clear-groups)
+if [[ $(id -u) == 0 ]] && ! "${as_nobody[@]}" test -x "$BIGSMALL" 2>/dev/null; then
+    note "no other user can run the tool: an unreadable directory was not tried"
+else
+    code=0
+    "${as_nobody[@]}" "$BIGSMALL" compress unreadable -o unreadable.bs 2>"$err" || code=$?
+    ((code == 4)) || fail "an unreadable directory: exit code $code, not 4"
+    said "$err" "unreadable/inner: cannot read the directory"
+fi
+chmod 755 unreadable/inner
+
+# The directory one stands in may be gone.
+mkdir gone
+(cd gone && rmdir ../gone && "$BIGSMALL" compress . 2>"$err") && fail "compressed a directory that is gone"
+said "$err" "bigsmall: error: the working directory cannot be used: "
+
 # A snapshot of the Hub's cache: links into a folder of blobs.
 mkdir -p cache/blobs cache/snapshots/main
 cp model/model-00001-of-00002.safetensors cache/blobs/0123

@@ -49,6 +49,9 @@ refused 3 compress in/seven.safetensors
 refused 3 compress in/long-header.safetensors
 printf '\377\377\377\377\377\377\377\377{}' >in/longest-header.safetensors
 refused 3 compress in/longest-header.safetensors
+{ u64 0; printf '{}'; } >in/no-header.safetensors
+refused 3 compress in/no-header.safetensors
+! grep -q hint: "$err" || fail "a file that is no safetensors file looks like one: $(cat "$err")"
 refused 4 compress in/missing.safetensors
 refused 4 decompress in/missing.bs
 
@@ -83,10 +86,21 @@ expect 3 info model.safetensors
 head -c 5000 /dev/urandom >in/random.bs
 refused 3 decompress in/random.bs
 
+# Sizes that no sum can hold.
+mkdir huge && cp model.safetensors huge && echo 1 >huge/a && echo 2 >huge/b
+expect 0 compress huge --per-shard
+sed -i 's/"bytes": 2,/"bytes": 18446744073709551615,/' huge-bs/bigsmall.index.json
+for verb in info stat verify; do
+    expect 3 "$verb" huge-bs
+    said "$err" "more than 2^63 bytes"
+done
+refused 3 decompress huge-bs
+
 # Damage inside the payload is found, and the half-made output is removed.
 cp model.bs in/damaged.bs
 printf '\125\252\125' | dd of=in/damaged.bs bs=1 seek=$((size / 3)) conv=notrunc 2>/dev/null
 refused 3 decompress in/damaged.bs
+! grep -q 'block [0-9]*: block' "$err" || fail "the block is named twice: $(cat "$err")"
 expect 0 decompress model.bs -o model.back
 same model.safetensors model.back
 

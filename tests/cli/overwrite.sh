@@ -34,7 +34,19 @@ absent nowhere
 # Devices and directories are never replaced.
 mkdir folder
 expect 6 compress model.safetensors -o folder
+said "$err" "hint: choose another name for the output"
 "$BIGSMALL" compress model.safetensors -f -o folder >/dev/null 2>&1 && fail "a folder was replaced by a file"
 [[ -d folder ]] || fail "the folder is gone"
+expect 2 compress model.safetensors -f -o folder
+! grep -q -- '-f' "$err" || fail "-f was given and is offered: $(cat "$err")"
+
+# Nor does a directory take the place of a file.
+mkdir many && cp model.safetensors many
+expect 0 compress many
+echo precious >file
+expect 6 decompress many.bs -o file
+! grep -q -- '-f' "$err" || fail "-f is offered and would not help: $(cat "$err")"
+expect 2 decompress many.bs -o file -f
+[[ $(cat file) == precious ]] || fail "file was overwritten"
 
 finish

@@ -93,6 +93,12 @@ expect 0 compress big.safetensors
 code=$({ "$BIGSMALL" decompress big.bs -o - 2>"$err"; echo $? >&3; } 3>&1 1> >(exec <&-; sleep 0.2) || true)
 [[ $code == 4 ]] || fail "a reader that goes away: exit code $code, not 4"
 said "$err" "bigsmall: error: "
+for line in "stat model.bs" "info model.bs --json" help; do
+    # shellcheck disable=SC2086
+    code=$({ sleep 0.1; "$BIGSMALL" $line 2>"$err"; echo $? >&3; } 3>&1 1> >(exec <&-) || true)
+    [[ $code == 4 ]] || fail "bigsmall $line | head: exit code $code, not 4"
+    silent "$err"
+done
 code=0
 "$BIGSMALL" info model.bs >&- 2>"$err" || code=$?
 ((code == 4)) || fail "closed standard output: exit code $code, not 4"

@@ -73,6 +73,18 @@ std::string text_of(const compress_result& result) {
            "  elapsed:    " + fixed(result.seconds, 1) + "s  " + speed(raw, result.seconds) + "\n";
 }
 
+json absent_json(const archive::pack_result& packed) {
+    json list = json::array();
+    for (const archive::absent_shard& absent : packed.absent_shards) list.push_back(absent.shard);
+    return list;
+}
+
+// An incomplete download compresses well: whoever deletes the source afterwards must have been told.
+void warn_of_absent(const archive::pack_result& packed) {
+    for (const archive::absent_shard& absent : packed.absent_shards)
+        tell("warning: " + absent.index + " names " + absent.shard + ", which is not there");
+}
+
 json json_of(const compress_result& result) {
     const archive::pack_result& packed = result.packed;
     json files = json::array();
@@ -90,6 +102,7 @@ json json_of(const compress_result& result) {
             {"ratio_pct", percent_json(packed.compressed_bytes, packed.source_bytes)},
             {"tensors", packed.tensors},
             {"duplicate_tensors", packed.duplicate_tensors},
+            {"absent_shards", absent_json(packed)},
             {"files", std::move(files)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
@@ -104,6 +117,7 @@ exit_code run(const arguments& given) {
     const request asked = read_request(given);
     refuse_terminal(asked, given);
     const compress_result result = work(asked, given);
+    warn_of_absent(result.packed);
     if (given.has("json"))
         print_json(json_of(result));
     else if (!given.has("quiet"))
@@ -122,6 +136,8 @@ std::vector<json_field> fields() {
             {"ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
             {"tensors", "integer", "tensors in the source"},
             {"duplicate_tensors", "integer", "tensors whose bytes were there already and are stored once"},
+            {"absent_shards", "array of strings",
+             "shards that *.safetensors.index.json names and that are not there; also a warning on standard error"},
             {"files", "array", "the files written"},
             {"files[].path", "string", "where it lies"},
             {"files[].source_bytes", "integer", "source bytes that went into it"},
@@ -139,7 +155,10 @@ command_spec compress_command() {
             {"Compresses a .safetensors file or a model directory into a .bs file. Nothing is lost: "
              "decompress "
              "gives back the same files, byte for byte. Every other file of a directory is carried along.",
-             "The source is only read. The output appears under its name when it is complete, not before."},
+             "The source is only read. The output appears under its name when it is complete, not before.",
+             "Of a directory, every regular file is taken. Symbolic links to files are followed, and the files come "
+             "back as files; links to directories are refused. Empty directories are not kept. With --per-shard, equal "
+             "tensors are stored once for each directory: a .bs file refers only to others beside it."},
         .positionals = {{.name = "SRC", .help = "A .safetensors file or a directory."}},
         .options = {{.name = "output",
                      .letter = 'o',

@@ -104,13 +104,15 @@ command_spec decompress_command() {
             {"Restores the .safetensors file or the directory from a .bs file, or from a directory "
              "that compress --per-shard wrote. Header, order, padding and metadata come back as they "
              "were, so the SHA-256 of the restored file is that of the source.",
-             "Checksums are checked while decoding: damaged input gives an error and no output."},
+             "Checksums are checked while decoding: damaged input gives an error and no output. Only '-o -' writes "
+             "before the last check, since a stream cannot be taken back: of what came before an error, use nothing.",
+             "A directory X-bs is restored as X, one of another name as NAME-restored."},
         .positionals = {{.name = "SRC", .help = "A .bs file, or a directory with bigsmall.index.json."}},
         .options = {{.name = "output",
                      .letter = 'o',
                      .value = "OUT",
                      .help = "Where to write; '-' is standard output, for an archive of one file.",
-                     .fallback = "X.safetensors for X.bs, or the directory X when X.bs holds a directory",
+                     .fallback = "X.safetensors for X.bs, or the directory X when X.bs holds a directory; see above",
                      .kind = value_kind::path},
                     force_option(),
                     threads_option(),

@@ -48,6 +48,7 @@ std::string header_text(const archive::archive_summary& summary) {
         text += field("container_version", version_of(summary.containers.front()));
         text += field("written_by", printable(summary.containers.front().writer));
     }
+    if (!summary.model_type.empty()) text += field("model_type", printable(summary.model_type));
     text += field("tensor_count", with_thousands(summary.tensors.size()));
     text += field("duplicate_tensors", with_thousands(summary.duplicate_tensors));
     text += field("file_size", exact_size(summary.file_bytes));
@@ -186,6 +187,7 @@ json json_of(const info_result& result) {
     return {{"command", "info"},
             {"container", result.file},
             {"format", format_of(summary)},
+            {"model_type", summary.model_type.empty() ? json(nullptr) : json(summary.model_type)},
             {"per_shard", summary.sharded},
             {"directory", summary.directory},
             {"tensor_count", summary.tensors.size()},
@@ -211,6 +213,7 @@ std::vector<json_field> info_fields() {
         {"command", "string", "\"info\""},
         {"container", "string", "FILE as given"},
         {"format", "string", "element type of most of the bytes, or none"},
+        {"model_type", "string or null", "model_type in the config.json that it carries"},
         {"per_shard", "boolean", "true for a directory with one .bs for each shard"},
         {"directory", "boolean", "true when decompress makes a directory"},
         {"tensor_count", "integer", "tensors"},

@@ -88,7 +88,15 @@ std::string problem_line(const archive::damage& found) {
         line += ": at byte " + std::to_string(*found.offset);
         if (!found.member.empty()) line += " of the restored file";
     }
-    return printable(line + ": " + found.what) + "\n";
+    return (found.redundant ? "DAMAGED: " : "") + printable(line + ": " + found.what) + "\n";
+}
+
+// Of damage that has cost nothing yet.
+std::string advice(verify_mode mode) {
+    const bool all = mode == verify_mode::full || mode == verify_mode::source;
+    return std::string(all ? "Every tensor and every file is intact, but" : "What was checked is intact, but") +
+           " the archive is not as it was written. Make it again: decompress it and\n"
+           "compress what comes back, or copy it from where it is whole.\n";
 }
 
 std::string totals(const verify_result& result) {
@@ -102,7 +110,7 @@ std::string totals(const verify_result& result) {
 std::string text_of(const verify_result& result, bool verbose) {
     std::string text;
     for (const archive::damage& found : result.report.problems) text += problem_line(found);
-    for (const std::string& note : result.report.notes) text += "note: " + printable(note) + "\n";
+    if (result.report.only_redundant()) text += advice(result.asked.mode);
     if (result.asked.mode == verify_mode::sample)
         text += "sampled " + with_thousands(result.report.blocks_checked) + " of " +
                 with_thousands(result.report.blocks_total) + " blocks, --seed " +
@@ -126,6 +134,7 @@ json problems_json(const std::vector<archive::damage>& problems) {
                         {"block", or_null(found.block)},
                         {"offset", or_null(found.offset)},
                         {"bytes", or_null(found.bytes)},
+                        {"redundant", found.redundant},
                         {"what", found.what}});
     return list;
 }
@@ -146,7 +155,6 @@ json json_of(const verify_result& result) {
             {"fraction", or_null(result.asked.fraction)},
             {"seed", sampled ? json(result.asked.seed) : json(nullptr)},
             {"problems", problems_json(report.problems)},
-            {"notes", report.notes},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
@@ -174,9 +182,9 @@ std::vector<json_field> fields() {
         {"files", "integer", "archive files looked at"},
         {"tensors_total", "integer", "tensors in the archive"},
         {"tensors_checked", "integer", "tensors of which something was decoded; all of it unless sampled"},
-        {"blocks_total", "integer", "blocks in the archive"},
+        {"blocks_total", "integer", "blocks in the archive, and in other .bs files that hold some of its tensors"},
         {"blocks_checked", "integer", "blocks decoded; one that several tensors share counts for each"},
-        {"bytes_checked", "integer", "uncompressed bytes decoded and compared"},
+        {"bytes_checked", "integer", "uncompressed bytes of these blocks, and of carried files read"},
         {"fraction", "number or null", "the value of --sample"},
         {"seed", "integer or null", "repeats the same sample with --seed"},
         {"problems", "array", "what is wrong; empty when ok"},
@@ -187,8 +195,8 @@ std::vector<json_field> fields() {
         {"problems[].block", "integer or null", "number of the block in the tensor"},
         {"problems[].offset", "integer or null", "first byte: of file for a block, else of member"},
         {"problems[].bytes", "integer or null", "how many bytes from there"},
+        {"problems[].redundant", "boolean", "a copy or padding is damaged: nothing is lost yet"},
         {"problems[].what", "string", "the problem in words"},
-        {"notes", "array of strings", "what is odd but harmless"},
         {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
@@ -224,7 +232,10 @@ command_spec verify_command() {
             {"Decodes everything and compares it with the receipts in the archive: a checksum for each "
              "block, MD5 for each tensor, SHA-256 for each file. Prints one line for each problem, "
              "then OK or FAIL.",
-             "OK means that every weight that was checked is bit-identical to the original."},
+             "OK means that every weight that was checked is bit-identical to the original.",
+             "The header, the index and the footer of a .bs file are there twice or can be done without. Damage "
+             "of one of them loses nothing, and decompress passes over it; verify calls it DAMAGED and the answer "
+             "is FAIL, because the next damage may be the last. An archive like that is to be made again."},
         .positionals = {{.name = "FILE", .help = "A .bs file, or a directory with bigsmall.index.json."}},
         .options = options(),
         .examples = {{"bigsmall verify model.bs", "Everything."},

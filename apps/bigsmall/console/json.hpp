@@ -2,6 +2,7 @@
 // The one JSON object that --json prints.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
@@ -21,13 +22,12 @@ inline void print_json(const json& object) {
 /// 75.53 as a number with two places, or null when there is no whole.
 inline json percent_json(std::uint64_t part, std::uint64_t whole) {
     if (whole == 0) return nullptr;
-    const double hundredths = 100.0 * percent(part, whole);
-    return static_cast<double>(static_cast<std::uint64_t>(hundredths + 0.5)) / 100.0;
+    return std::floor(100.0 * percent(part, whole) + 0.5) / 100.0;
 }
 
 /// Seconds with three places.
 inline json seconds_json(double seconds) {
-    return static_cast<double>(static_cast<std::uint64_t>(seconds * 1000.0 + 0.5)) / 1000.0;
+    return std::floor(seconds * 1000.0 + 0.5) / 1000.0;
 }
 
 } // namespace bigsmall::app

@@ -9,26 +9,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/error.hpp>
+#include <bigsmall/io/posix.hpp>
 
 #include "console/format.hpp"
 
 namespace bigsmall::app {
-namespace {
-
-// Returns 0, or the errno of the write that failed.
-int write_all(int descriptor, std::string_view text) noexcept {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return errno;
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return 0;
-}
-
-} // namespace
-
 void prepare_standard_streams() {
     for (int descriptor = 0; descriptor <= standard_error; ++descriptor) {
         if (::fcntl(descriptor, F_GETFD) != -1) continue;
@@ -37,14 +24,19 @@ void prepare_standard_streams() {
         (void)::open("/dev/null", mode);
     }
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void print(std::string_view text) {
-    if (const int failure = write_all(standard_output, text))
+    const int failure = io::detail::try_write_all(standard_output, as_bytes_view(text));
+    if (failure == EPIPE) throw output_closed{};
+    if (failure != 0)
         throw error(errc::io, std::string("cannot write to standard output: ") + std::strerror(failure));
 }
 
-void print_to_user(std::string_view text) noexcept { (void)write_all(standard_error, text); }
+void print_to_user(std::string_view text) noexcept {
+    (void)io::detail::try_write_all(standard_error, as_bytes_view(text));
+}
 
 void tell(std::string_view line) { print_to_user("bigsmall: " + printable(line) + "\n"); }
 

@@ -12,11 +12,15 @@ inline constexpr int standard_output = 1;
 inline constexpr int standard_error = 2;
 
 /// Gives every closed standard stream a descriptor, so that no file opened later lands on number 1 or 2
-/// and is written over. Writing to a standard output that was closed still fails. SIGPIPE is ignored: a
-/// reader that goes away is an error to report, not a death without a word.
+/// and is written over. Writing to a standard output that was closed still fails. SIGPIPE and
+/// SIGXFSZ are ignored: a reader that goes away and a file that may not grow are errors of a write, after which
+/// temporary files are removed, not deaths.
 void prepare_standard_streams();
 
-/// Writes all of `text` to standard output. Throws error(errc::io).
+/// The reader of standard output went away, as `head` does when it has enough: the end, and nothing to say about.
+struct output_closed {};
+
+/// Writes all of `text` to standard output. Throws error(errc::io), or output_closed.
 void print(std::string_view text);
 
 /// Writes `text` to standard error; nothing can be done when that fails.

@@ -2,6 +2,7 @@
 // Progress on standard error: one line that is drawn over on a terminal, a plain line every 30 s elsewhere.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,16 +21,19 @@ enum class show_ratio : bool { no, yes };
 /// The words of one progress line, at most `width` characters: the name of the tensor gives way first.
 inline std::string progress_line(std::string_view verb, const parallel::progress_event& event, double seconds,
                                  show_ratio ratio, std::size_t width) {
+    // The sizes may be those of a hostile file: a cast of a number that does not fit is undefined.
     const double share = event.total_bytes == 0 ? 1.0
-                                                : static_cast<double>(event.done_bytes) /
-                                                      static_cast<double>(event.total_bytes);
+                                                : std::min(1.0, static_cast<double>(event.done_bytes) /
+                                                                    static_cast<double>(event.total_bytes));
+    constexpr double longest_wait = 1e9; // seconds: 32 years
     std::string line(verb);
     line += " " + padded_left(std::to_string(static_cast<int>(100.0 * share)), 3) + "%  " +
             speed(event.done_bytes, seconds);
     if (ratio == show_ratio::yes && event.done_bytes > 0)
         line += "  ratio " + percent_text(event.out_bytes, event.done_bytes);
     if (share > 0)
-        line += "  ETA " + clock_time(static_cast<std::uint64_t>(seconds * (1.0 - share) / share + 0.5));
+        line += "  ETA " + clock_time(static_cast<std::uint64_t>(
+                               std::min(longest_wait, seconds * (1.0 - share) / share + 0.5)));
     const std::size_t used = line.size() + 2;
     if (!event.item.empty() && used + 8 <= width)
         line += "  " + shortened(printable(event.item), width - used);

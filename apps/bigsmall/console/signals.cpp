@@ -10,7 +10,7 @@
 namespace bigsmall::app {
 namespace {
 
-constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 constexpr int signals_before_exit = 3;
 
 // A signal handler has no argument through which to reach an object, so these few cannot be members.

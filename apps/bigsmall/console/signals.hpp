@@ -6,8 +6,9 @@
 
 namespace bigsmall::app {
 
-/// While one of these lives, SIGINT, SIGTERM and SIGHUP ask `token` to stop; the third signal ends the
-/// process at once. A signal that was ignored when the tool started (nohup) stays ignored. One at a time.
+/// While one of these lives, SIGINT, SIGTERM, SIGHUP and SIGQUIT ask `token` to stop; the third signal ends the
+/// process at once. Other signals (SIGUSR1, SIGKILL) end it at once and leave its temporary file.
+/// A signal that was ignored when the tool started (nohup) stays ignored. One at a time.
 class signal_guard {
 public:
     signal_guard();

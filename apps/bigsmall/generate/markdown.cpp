@@ -79,7 +79,10 @@ std::string index_page() {
         "binary unit beside them (1 KiB is 1024 bytes); speeds are in MB/s, 10^6 uncompressed bytes a "
         "second. "
         "Progress is a line on standard error, drawn over on a terminal, and a plain line every 30 seconds "
-        "elsewhere. Ctrl-C stops cleanly: no temporary file stays behind.\n\n";
+        "elsewhere. Ctrl-C stops cleanly: no temporary file stays behind. SIGTERM, SIGHUP and "
+        "SIGQUIT do the same; other "
+        "signals leave a hidden file whose name ends in .partial. A reader of standard output that goes away, such as "
+        "head, ends a command with exit code 4 and no message.\n\n";
     return out + option_section(global_options()) + exit_code_section();
 }
 

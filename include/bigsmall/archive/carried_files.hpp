@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include <bigsmall/archive/hash.hpp>
 #include <bigsmall/archive/options.hpp>
@@ -36,11 +37,12 @@ sha256_digest read_through(const io::source& from, const run_options& options, U
     return hash.finish();
 }
 
-/// Copies a file to a new one and returns its SHA-256. Throws: errc::exists, errc::io, errc::cancelled.
+/// Copies a file to a new one, which errors call `shown_as`, and returns its SHA-256.
+/// Throws: errc::exists, errc::io, errc::cancelled.
 inline sha256_digest copy_file(const std::filesystem::path& from, const std::filesystem::path& to,
-                               const run_options& options) {
+                               const std::string& shown_as, const run_options& options) {
     const io::file_source file(from);
-    io::atomic_file copy(to, io::if_exists::refuse);
+    io::atomic_file copy(to, io::if_exists::refuse, shown_as);
     const sha256_digest digest = read_through(file, options, [&](bytes_view bytes) { copy.write(bytes); });
     copy.commit();
     return digest;
@@ -55,8 +57,8 @@ inline error carried_mismatch(const std::filesystem::path& path) {
 /// Copies a file that the index of shards describes. Throws: errc::mismatch when it is another; as
 /// copy_file().
 inline void copy_carried(const std::filesystem::path& from, const std::filesystem::path& to,
-                         const carried_record& record, const run_options& options) {
-    if (hex_of(copy_file(from, to, options)) != record.sha256) throw carried_mismatch(from);
+                         const std::string& shown_as, const carried_record& record, const run_options& options) {
+    if (hex_of(copy_file(from, to, shown_as, options)) != record.sha256) throw carried_mismatch(from);
 }
 
 } // namespace bigsmall::archive::detail

@@ -21,13 +21,15 @@ struct damage {
     std::optional<std::uint64_t> block;  ///< number of the block in its tensor
     std::optional<std::uint64_t> offset; ///< first byte affected: of `file` for a block, else of `member`
     std::optional<std::uint64_t> bytes;  ///< how many of them
+    bool redundant = false;              ///< it is there a second time, or is padding: nothing is lost yet
 };
 
 /// The same as an exception, for those who cannot go on.
 inline error error_of(const damage& d) {
     std::string message;
     if (!d.member.empty()) message += io::printable(d.member) + ": ";
-    if (d.block) message += "block " + std::to_string(*d.block) + ": ";
+    // Whoever reads blocks names them in the words already.
+    if (d.block && d.what.rfind("block ", 0) != 0) message += "block " + std::to_string(*d.block) + ": ";
     error e(d.code, message + d.what);
     e.in_file(d.file);
     if (!d.tensor.empty()) e.in_tensor(io::printable(d.tensor));

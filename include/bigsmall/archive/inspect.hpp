@@ -15,6 +15,7 @@
 
 #include <bigsmall/archive/default_codec.hpp>
 #include <bigsmall/archive/hash.hpp>
+#include <bigsmall/archive/model_type.hpp>
 #include <bigsmall/archive/names.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/restore.hpp>
@@ -79,6 +80,7 @@ struct archive_summary {
     std::vector<group_summary> codings;  ///< by number of tensors, descending
     std::vector<group_summary> roles;    ///< by raw bytes, descending
     std::string dominant_dtype;          ///< the one with most bytes; empty without tensors
+    std::string model_type;              ///< as config.json says; empty when there is none that says it
     std::uint64_t layer_count = 0;
     std::uint64_t non_layer_raw_bytes = 0;
     std::uint64_t largest_layer_raw_bytes = 0;
@@ -98,6 +100,7 @@ public:
         summary_.sharded = archive_.sharded();
         summary_.directory = archive_.restores_directory();
         summary_.file_bytes = archive_.stored_bytes();
+        summary_.model_type = read_model_type(archive_, codec_);
         summary_.carried = archive_.shards().files;
         for (const carried_record& file : summary_.carried)
             summary_.source_bytes += file.bytes;
@@ -112,7 +115,8 @@ private:
     struct origin {
         std::string tensor, member;
     };
-    using place_in_file = std::pair<const io::container_reader*, std::uint64_t>;
+    /// Number of a file, in the order in which they were met, and an offset in it.
+    using place_in_file = std::pair<std::size_t, std::uint64_t>;
 
     void add_container(const opened_container& container) {
         const io::container_index& index = container.index();
@@ -172,25 +176,36 @@ private:
     /// Where bytes were seen before, or null when `tensor` is the first to have them.
     const origin* original_of(const opened_container& container, const io::content_entry& content,
                               const tensor_summary& tensor) {
-        const io::container_reader* home = container.reader.get();
-        if (content.home != 0) home = container.siblings[content.home - 1].get();
-        // A sibling that is not there has no reader: the contents in it are told apart by the name of the
-        // file.
-        const auto [at, is_new] = origins_.try_emplace(place_in_file{home, content.offset});
-        if (is_new) at->second = {tensor.name, tensor.member};
-        if (is_new && content.home != 0)
-            at->second = origin_in_sibling(home, container.index().siblings[content.home - 1], content.offset);
-        return is_new && content.home == 0 ? nullptr : &at->second;
+        const place_in_file place{number_of(container, content.home), content.offset};
+        if (content.home == 0) {
+            const auto [at, is_new] = origins_.try_emplace(place, origin{tensor.name, tensor.member});
+            return is_new ? nullptr : &at->second;
+        }
+        if (const auto seen = origins_.find(place); seen != origins_.end()) return &seen->second;
+        const std::string& file = container.index().siblings[content.home - 1];
+        return &in_siblings_.try_emplace(place, origin{"", file}).first->second;
     }
 
-    static origin origin_in_sibling(const io::container_reader* home, const std::string& file, std::uint64_t offset) {
-        if (home != nullptr)
-            for (const io::member_entry& member : home->index().members) {
-                for (std::size_t i = 0; i < member.extents.size(); ++i)
-                    if (home->index().contents[member.extents[i].content].offset == offset)
-                        return {extent_names(member)[i], member.path};
+    /// A sibling that is not there has no reader: files go by their paths. What a sibling holds is learned when it is
+    /// met for the first time.
+    std::size_t number_of(const opened_container& container, std::uint32_t home) {
+        const auto [at, is_new] =
+            files_.try_emplace(container.home_path(home).lexically_normal().string(), files_.size());
+        const std::size_t number = at->second;
+        if (is_new && home != 0 && container.siblings[home - 1]) learn(*container.siblings[home - 1], number);
+        return number;
+    }
+
+    void learn(const io::container_reader& sibling, std::size_t number) {
+        for (const io::member_entry& member : sibling.index().members) {
+            std::vector<std::string> names = extent_names(member);
+            for (std::size_t i = 0; i < names.size(); ++i) {
+                const io::content_entry& content = sibling.index().contents[member.extents[i].content];
+                if (content.home == 0 && !content.blocks.empty())
+                    in_siblings_.try_emplace(place_in_file{number, content.offset},
+                                             origin{std::move(names[i]), member.path});
             }
-        return {"", file};
+        }
     }
 
     std::string coding_of(const io::content_entry& content) const {
@@ -254,12 +269,15 @@ private:
     const opened_archive& archive_;
     codec_ref codec_;
     archive_summary summary_;
-    std::map<place_in_file, origin> origins_;
+    std::map<std::string, std::size_t> files_;
+    std::map<place_in_file, origin> origins_;     // of the tensors that were listed
+    std::map<place_in_file, origin> in_siblings_; // of those in files that are no part of the archive
 };
 
 } // namespace detail
 
-/// Reads the indexes of a container, or of a directory with bigsmall.index.json, and no payload.
+/// Reads the indexes of a container, or of a directory with bigsmall.index.json, and of the payload only config.json.
+/// Keeps a record of some 400 bytes for each tensor, for which a hostile header needs 51 bytes of text.
 /// `codec` names the codings. Throws: errc::missing, errc::corrupt, errc::truncated, errc::unsupported,
 /// errc::io.
 inline archive_summary inspect(const std::filesystem::path& archive, const codec_ref& codec = default_codec()) {

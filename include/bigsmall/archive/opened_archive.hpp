@@ -3,9 +3,11 @@
 // files that lie beside them as they are.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +17,7 @@
 
 #include <bigsmall/archive/damage.hpp>
 #include <bigsmall/archive/shard_index.hpp>
+#include <bigsmall/core/checked.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/io/container/reader.hpp>
 #include <bigsmall/io/file_source.hpp>
@@ -55,6 +58,11 @@ struct opened_container {
                                        ", which is needed beside this file and cannot be opened")
             .in_file(path.string());
     }
+
+    /// The file in which a content lies, whether or not it can be opened.
+    std::filesystem::path home_path(std::uint32_t home) const {
+        return home == 0 ? path : path.parent_path() / index().siblings[home - 1];
+    }
 };
 
 /// Opens a container, or all that bigsmall.index.json of a directory names. The indexes are read, no payload.
@@ -80,6 +88,15 @@ public:
     const shard_index& shards() const noexcept { return shards_; }
     const std::vector<opened_container>& containers() const noexcept { return containers_; }
     const std::vector<damage>& problems() const noexcept { return problems_; }
+
+    /// True when the blocks of a content are to be counted with this container: those of its own, and those of a
+    /// sibling that is no container of this archive and would be counted nowhere else.
+    bool counts_here(const opened_container& container, const io::content_entry& content) const {
+        if (content.home == 0) return true;
+        const auto& sibling = container.siblings[content.home - 1];
+        return std::none_of(containers_.begin(), containers_.end(),
+                            [&](const opened_container& other) { return other.reader == sibling; });
+    }
 
     /// Throws the first of problems(), if any.
     void require_whole() const {
@@ -114,7 +131,9 @@ private:
 
     void open_single() {
         try {
-            containers_.push_back({path_, open_reader(path_), {}, {}});
+            opened_container opened{path_, open_reader(path_), {}, {}};
+            add_sizes(opened);
+            containers_.push_back(std::move(opened));
         } catch (const error& e) {
             if (e.code() != errc::corrupt && e.code() != errc::truncated) throw;
             problems_.push_back(damage_of(e));
@@ -123,18 +142,36 @@ private:
 
     void open_directory() {
         shards_ = read_shard_index(path_);
+        for (const carried_record& file : shards_.files)
+            add_size(file.bytes, path_ / shard_index_name);
         for (const shard_record& shard : shards_.shards) {
             try {
                 const std::filesystem::path path = path_ / shard.file;
                 opened_container opened{
                     path, open_reader(path), {}, shard.source.substr(0, shard.source.rfind('/') + 1)};
                 require_same_source(opened, shard);
+                add_sizes(opened);
                 containers_.push_back(std::move(opened));
             } catch (const error& e) {
                 problems_.push_back(damage_of(e));
                 problems_.back().member = shard.source;
             }
         }
+    }
+
+    // Whoever works with an archive adds up sizes of its files and tensors; none of those sums can wrap when the
+    // largest of them, the sizes of all files that it restores, is small enough.
+    void add_sizes(const opened_container& opened) {
+        for (const io::member_entry& member : opened.index().members)
+            add_size(member.raw_bytes, opened.path);
+    }
+
+    void add_size(std::uint64_t bytes, const std::filesystem::path& said_by) {
+        const auto sum = checked_add(restored_bytes_, bytes);
+        if (!sum || *sum > std::numeric_limits<std::int64_t>::max())
+            throw error(errc::corrupt, "the files that it restores would have more than 2^63 bytes")
+                .in_file(said_by.string());
+        restored_bytes_ = *sum;
     }
 
     static void require_same_source(const opened_container& opened, const shard_record& shard) {
@@ -172,6 +209,7 @@ private:
     std::vector<opened_container> containers_;
     std::vector<damage> problems_;
     std::map<std::filesystem::path, reader_ptr> by_path_;
+    std::uint64_t restored_bytes_ = 0;
 };
 
 } // namespace bigsmall::archive

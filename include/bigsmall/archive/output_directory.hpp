@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <random>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -24,14 +25,16 @@ namespace bigsmall::archive {
 class output_directory {
 public:
     /// Throws: errc::exists when the target is a directory that is not empty and `existing` is refuse, or is
-    /// no directory; errc::missing when its parent is missing; errc::io.
+    /// no directory; errc::invalid_argument for the latter when it is replace; errc::missing when its parent is
+    /// missing; errc::io.
     output_directory(const std::filesystem::path& target, io::if_exists existing)
         : target_(without_trailing_slash(target)), existing_(existing) {
         namespace fs = std::filesystem;
         std::error_code failed;
         merge_ = fs::is_directory(target_, failed);
         if (!merge_ && fs::exists(fs::symlink_status(target_, failed)))
-            throw error(errc::exists, "the output must be a directory, but a file is there").in_file(target_.string());
+            throw in_the_way("the output must be a directory, but a file is there, which is never replaced by one",
+                             target_);
         if (merge_ && existing_ == io::if_exists::refuse && !fs::is_empty(target_, failed))
             throw error(errc::exists, "the output directory is there already and is not empty")
                 .in_file(target_.string());
@@ -50,7 +53,7 @@ public:
     /// directories above it. Throws: errc::io.
     std::filesystem::path place(const std::string& name) {
         const std::filesystem::path path = staging_ / name;
-        make_directories(path.parent_path());
+        make_directories(staging_, std::filesystem::path(name).parent_path());
         names_.push_back(name);
         return path;
     }
@@ -69,6 +72,13 @@ public:
     }
 
 private:
+    /// Something of another kind, which replacing does not cover.
+    error in_the_way(const char* what, const std::filesystem::path& path) const {
+        error e(existing_ == io::if_exists::refuse ? errc::exists : errc::invalid_argument, what);
+        e.in_file(path.string()).with_hint("choose another name for the output");
+        return e;
+    }
+
     static std::filesystem::path without_trailing_slash(const std::filesystem::path& path) {
         return path.has_filename() || !path.has_relative_path() ? path : path.parent_path();
     }
@@ -87,13 +97,32 @@ private:
                                            failed ? failed.value() : EEXIST);
     }
 
-    void make_directories(const std::filesystem::path& path) const {
-        std::error_code failed;
-        std::filesystem::create_directories(path, failed);
-        if (failed) throw io::detail::system_error("create a directory", path.string(), failed.value());
+    /// Makes `below`, relative to `root`, and remembers what has got a new entry: a directory's entries survive a power
+    /// cut only when it is flushed itself.
+    void make_directories(const std::filesystem::path& root, const std::filesystem::path& below) {
+        std::filesystem::path parent = root;
+        for (const std::filesystem::path& part : below) {
+            const std::filesystem::path path = parent / part;
+            std::error_code failed;
+            if (std::filesystem::create_directory(path, failed)) {
+                changed_.insert(parent);
+                changed_.insert(path);
+            }
+            if (failed)
+                throw io::detail::system_error("create a directory", (target_ / below).string(), failed.value());
+            parent = path;
+        }
+    }
+
+    void sync_changed() {
+        for (const std::filesystem::path& path : changed_)
+            io::detail::sync_directory(path, target_.string());
+        changed_.clear();
     }
 
     void rename_all() {
+        changed_.insert(staging_);
+        sync_changed();
         const int failed = io::detail::rename_no_replace(staging_.c_str(), target_.c_str());
         if (failed == EEXIST)
             throw error(errc::exists, "the output directory has appeared meanwhile").in_file(target_.string());
@@ -107,29 +136,31 @@ private:
             check_target(final_path(name));
         for (const std::string& name : names_) {
             const std::filesystem::path to = final_path(name), from = staging_ / name;
-            make_directories(to.parent_path());
+            make_directories(target_, std::filesystem::path(name).parent_path());
             const int failed = existing_ == io::if_exists::refuse
                                    ? io::detail::rename_no_replace(from.c_str(), to.c_str())
                                : ::rename(from.c_str(), to.c_str()) == 0 ? 0
                                                                          : errno;
             if (failed != 0) throw io::detail::system_error("give the finished file its name", to.string(), failed);
-            io::detail::sync_directory(to.parent_path(), to.string());
+            changed_.insert(to.parent_path());
         }
+        sync_changed();
         std::error_code ignored;
         std::filesystem::remove_all(staging_, ignored);
     }
 
     // Before the first file is moved, so that a directory in the way of the last leaves all as it was.
-    static void check_target(const std::filesystem::path& path) {
+    void check_target(const std::filesystem::path& path) const {
         std::error_code failed;
         const auto status = std::filesystem::symlink_status(path, failed);
         if (std::filesystem::is_directory(status))
-            throw error(errc::exists, "a directory is where an output file is to be").in_file(path.string());
+            throw in_the_way("a directory is where an output file is to be, which never replaces one", path);
     }
 
     std::filesystem::path target_, staging_;
     io::if_exists existing_;
     std::vector<std::string> names_;
+    std::set<std::filesystem::path> changed_; ///< directories with entries that are not flushed yet
     bool merge_ = false;
     bool committed_ = false;
 };

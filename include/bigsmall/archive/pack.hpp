@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
+#include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/pack_shards.hpp>
 #include <bigsmall/archive/plan.hpp>
@@ -28,13 +30,16 @@ namespace bigsmall::archive {
 template <parallel::executor E>
 pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
     detail::check_block_bytes(options);
-    pack_plan plan = make_plan(find_files(source));
+    const source_tree tree = find_files(source);
+    std::vector<absent_shard> absent = absent_shards(tree);
+    pack_plan plan = make_plan(tree);
     find_duplicates(plan, duplicate_scope::everywhere, options, e);
     detail::container_packer packer(plan, options);
     const std::uint64_t before = output.position();
     packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
     pack_result result = detail::count_tensors(plan);
     result.compressed_bytes = output.position() - before;
+    result.absent_shards = std::move(absent);
     return result;
 }
 

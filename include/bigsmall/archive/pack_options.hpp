@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/source_tree.hpp>
@@ -42,6 +43,8 @@ struct pack_result {
     std::uint64_t tensors = 0;
     std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
     std::vector<packed_file> files;      ///< what was written, carried files included
+    /// Named by an index of the model and not there: an incomplete download, most likely. It is packed all the same.
+    std::vector<absent_shard> absent_shards;
 };
 
 namespace detail {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
+#include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/output_directory.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/plan.hpp>
@@ -21,6 +23,7 @@
 #include <bigsmall/archive/source_tree.hpp>
 #include <bigsmall/core/version.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/printable.hpp>
 #include <bigsmall/parallel/executor.hpp>
 
 namespace bigsmall::archive::detail {
@@ -57,6 +60,8 @@ public:
 private:
     static std::string folder_of(const std::string& name) { return name.substr(0, name.rfind('/') + 1); }
 
+    std::string shown(const std::string& name) const { return output_.final_path(name).string(); }
+
     /// Fills in all names and checks that they fit together before anything is written.
     void name_everything() {
         for (const planned_member& member : plan_.members) {
@@ -66,14 +71,32 @@ private:
         }
         for (const source_file& file : carried_)
             index_.files.push_back({file.name, file.stamp.bytes, {}});
+        refuse_taken_names();
         encode_shard_index(index_);
+    }
+
+    /// The general check of paths would say only that a path is there twice.
+    void refuse_taken_names() const {
+        std::map<std::string_view, std::string_view> taken{{shard_index_name, "the index of the shards"}};
+        for (const shard_record& shard : index_.shards)
+            taken[shard.file] = shard.source;
+        for (const source_file& file : carried_) {
+            const auto at = taken.find(file.name);
+            if (at == taken.end()) continue;
+            throw error(errc::invalid_input, "the name of this file is needed for " +
+                                                 (at->second == taken.at(shard_index_name)
+                                                      ? std::string(at->second)
+                                                      : "the container of " + io::in_quotes(at->second)))
+                .in_file(file.path.string())
+                .with_hint("move one of them away, or compress without --per-shard");
+        }
     }
 
     template <parallel::executor E>
     void pack_shard(std::uint32_t m, E& e) {
         shard_record& shard = index_.shards[m];
         const std::string folder = folder_of(shard.file);
-        io::atomic_file file(output_.place(shard.file), io::if_exists::refuse);
+        io::atomic_file file(output_.place(shard.file), io::if_exists::refuse, shown(shard.file));
         const io::container_index packed = packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
         shard.stored_bytes = file.position();
         file.commit();
@@ -91,7 +114,7 @@ private:
     void carry(std::size_t i) {
         const source_file& file = carried_[i];
         require_unchanged(file);
-        index_.files[i].sha256 = hex_of(copy_file(file.path, output_.place(file.name), options_));
+        index_.files[i].sha256 = hex_of(copy_file(file.path, output_.place(file.name), shown(file.name), options_));
         require_unchanged(file);
         packer_.copied(file);
         written_.push_back({output_.final_path(file.name), file.stamp.bytes, file.stamp.bytes});
@@ -100,7 +123,7 @@ private:
     void write_index() {
         const std::string text = encode_shard_index(index_);
         const std::string name(shard_index_name);
-        io::atomic_file file(output_.place(name), io::if_exists::refuse);
+        io::atomic_file file(output_.place(name), io::if_exists::refuse, shown(name));
         file.write(as_bytes_view(text));
         file.commit();
         written_.push_back({output_.final_path(name), 0, text.size()});
@@ -129,6 +152,7 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
         throw error(errc::invalid_argument, "the source lies inside the output directory").in_file(output.string());
     output_directory directory(output, options.existing);
     source_tree tree = find_files(source), shards{true, {}};
+    std::vector<absent_shard> absent = absent_shards(tree);
     std::vector<source_file> carried;
     for (source_file& file : tree.files) {
         const bool is_shard = std::string_view(file.name).ends_with(".safetensors");
@@ -137,7 +161,9 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
     pack_plan plan = make_plan(shards);
     for (const source_file& file : carried)
         plan.source_bytes += file.stamp.bytes;
-    return shard_packer(std::move(plan), std::move(carried), directory, options).run(e);
+    pack_result result = shard_packer(std::move(plan), std::move(carried), directory, options).run(e);
+    result.absent_shards = std::move(absent);
+    return result;
 }
 
 } // namespace bigsmall::archive::detail

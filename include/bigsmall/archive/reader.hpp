@@ -69,9 +69,11 @@ public:
         throw error(errc::missing, "there is no tensor " + io::in_quotes(name)).in_file(archive_.path().string());
     }
 
-    /// All bytes of a tensor of tensors().
+    /// All bytes of a tensor of tensors(). Allocates tensor.bytes before a block is read, and a hostile index may say
+    /// 16 MiB for every 11 bytes of itself: of a stranger's file, compare with what you are ready to spend, or use
+    /// read_range().
     /// Throws: errc::corrupt, errc::truncated, errc::unsupported; errc::missing when they are stored in
-    /// another container that is not there; errc::io.
+    /// another container that is not there; errc::io; std::bad_alloc.
     byte_buffer read(const tensor_entry& tensor) const {
         parallel::serial_executor here;
         return read(tensor, here);

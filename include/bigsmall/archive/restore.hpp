@@ -95,6 +95,10 @@ public:
                 check(batch);
                 deliver(batch);
             }));
+        // An executor that loses items must not make a short file look whole.
+        if (done_bytes_ != total_bytes_)
+            throw error(errc::io, "only " + std::to_string(done_bytes_) + " of " + std::to_string(total_bytes_) +
+                                      " bytes came through the executor");
     }
 
 private:
@@ -121,8 +125,14 @@ private:
             names_ = extent_names(*job.member);
             member_intact_ = true;
         }
-        for (restore_block& block : batch.blocks)
-            if (block.failure) add_failure(batch, block);
+        for (restore_block& block : batch.blocks) {
+            if (block.failure) {
+                add_failure(batch, block);
+                continue;
+            }
+            ++batch.pieces[block.piece].decoded_blocks;
+            batch.pieces[block.piece].decoded_bytes += block.raw_bytes;
+        }
         for (const restored_piece& piece : batch.pieces) {
             // A part that began in an earlier batch may have been damaged there.
             extent_intact_ = piece.intact && (piece.first || extent_intact_);
@@ -137,11 +147,16 @@ private:
         damage problem = std::move(*block.failure);
         problem.member = jobs_[batch.job].path;
         problem.tensor = names_[piece.extent];
+        // A block in a container that is not there has no place to name.
+        if (problem.code != errc::missing) name_place(problem, block);
+        batch.problems.push_back(std::move(problem));
+        member_intact_ = false;
+    }
+
+    static void name_place(damage& problem, const restore_block& block) {
         problem.block = block.number;
         problem.offset = block.offset;
         problem.bytes = block.content->blocks[block.number].stored_bytes;
-        batch.problems.push_back(std::move(problem));
-        member_intact_ = false;
     }
 
     void check_md5(restore_batch& batch, const restore_job& job, const restored_piece& piece) {

@@ -31,6 +31,7 @@ struct restored_piece : detail::hashed_piece {
     std::uint32_t extent = 0;        ///< of the member
     std::uint64_t extent_offset = 0; ///< where in the extent the piece begins
     bool intact = true;              ///< all its blocks were decoded
+    std::uint64_t decoded_blocks = 0, decoded_bytes = 0; ///< of its blocks that could be
 };
 
 namespace detail {

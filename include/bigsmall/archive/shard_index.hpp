@@ -3,6 +3,7 @@
 // description.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -145,13 +146,15 @@ inline std::string encode_shard_index(const shard_index& index) {
     json["files"] = nlohmann::ordered_json::array();
     for (const carried_record& f : index.files)
         json["files"].push_back({{"file", f.file}, {"bytes", f.bytes}, {"sha256", f.sha256}});
-    json["weight_map"] = nlohmann::ordered_json::object();
+    // An ordered_json looks for a key from the first on; the map of it is sorted by name anyway.
+    nlohmann::json weights = nlohmann::json::object();
     for (const auto& [tensor, files] : index.weight_map) {
         if (files.size() == 1)
-            json["weight_map"][tensor] = files.front();
+            weights[tensor] = files.front();
         else
-            json["weight_map"][tensor] = files;
+            weights[tensor] = files;
     }
+    json["weight_map"] = weights;
     try {
         return json.dump(2) + "\n";
     } catch (const nlohmann::json::exception&) {
@@ -166,7 +169,10 @@ inline shard_index decode_shard_index(std::string_view text) {
     try {
         index = detail::shard_index_of(nlohmann::json::parse(text, detail::strict_keys()));
     } catch (const nlohmann::json::exception& e) {
-        throw error(errc::corrupt, std::string("the index of shards is damaged: ") + io::printable(e.what(), 200));
+        // "[json.exception.parse_error.101] WORDS": the words are what a person needs.
+        std::string_view words = e.what();
+        if (words.starts_with("[")) words.remove_prefix(std::min(words.find("] ") + 2, words.size()));
+        throw error(errc::corrupt, "the index of shards is damaged: " + io::printable(words, 200));
     }
     detail::check_shard_paths(index, errc::corrupt);
     return index;

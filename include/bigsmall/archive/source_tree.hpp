@@ -57,14 +57,16 @@ inline void require_unchanged(const source_file& file) {
 
 namespace detail {
 
+/// `folders` gets the directories that are still to be read.
 inline void add_entry(const std::filesystem::path& root, const std::filesystem::directory_entry& entry,
-                      source_tree& tree) {
+                      std::vector<std::filesystem::path>& folders, source_tree& tree) {
     if (entry.is_directory()) {
         // A linked directory may lead anywhere, back to its own parent too.
         if (entry.is_symlink())
             throw error(errc::invalid_input, "symbolic links to directories cannot be packed")
                 .in_file(entry.path().string())
                 .with_hint("put the files themselves there, or pack the directory that it points to");
+        folders.push_back(entry.path());
         return;
     }
     const std::string name = entry.path().lexically_relative(root).generic_string();
@@ -86,11 +88,17 @@ inline source_tree find_files(const std::filesystem::path& source) {
         tree.files.push_back({source.filename().string(), source, stamp_of(source)});
         return tree;
     }
-    try {
-        for (const fs::directory_entry& entry : fs::recursive_directory_iterator(source))
-            detail::add_entry(source, entry, tree);
-    } catch (const fs::filesystem_error& e) {
-        throw io::detail::system_error("read the directory", e.path1().string(), e.code().value());
+    // Not by a recursive iterator: that does not say which directory it cannot read.
+    for (std::vector<fs::path> folders{source}; !folders.empty();) {
+        const fs::path folder = std::move(folders.back());
+        folders.pop_back();
+        try {
+            for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+                detail::add_entry(source, entry, folders, tree);
+        } catch (const fs::filesystem_error& e) {
+            const fs::path& place = e.path1().empty() ? folder : e.path1();
+            throw io::detail::system_error("read the directory", place.string(), e.code().value());
+        }
     }
     std::sort(tree.files.begin(), tree.files.end(),
               [](const source_file& a, const source_file& b) { return a.name < b.name; });

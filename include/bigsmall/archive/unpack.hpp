@@ -53,7 +53,8 @@ public:
 
     void member_begins(const restore_job& job) override {
         if (directory_ != nullptr)
-            file_.emplace(directory_->place(job.path), io::if_exists::refuse);
+            file_.emplace(directory_->place(job.path), io::if_exists::refuse,
+                          directory_->final_path(job.path).string());
         else
             file_.emplace(single_, existing_);
         file_->write(job.member->header);
@@ -116,8 +117,9 @@ void unpack_directory(const opened_archive& archive, const std::vector<restore_j
     file_observer observer(&directory, {}, options.existing);
     restore(jobs, options.codec, options, observer, e);
     for (const carried_record& file : archive.shards().files) {
-        copy_carried(archive.path() / file.file, directory.place(file.file), file, options);
         result.files.push_back(directory.final_path(file.file));
+        copy_carried(archive.path() / file.file, directory.place(file.file), result.files.back().string(), file,
+                     options);
     }
     directory.commit();
 }

@@ -2,6 +2,7 @@
 // Verifying without payload: everything that the indexes say, against each other and against the files.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -28,24 +29,37 @@ public:
         : container_(container), codec_(codec), report_(report) {}
 
     void run() {
-        note_health();
+        check_copies();
         check_codings();
         for (std::uint32_t i = 1; i <= container_.index().siblings.size(); ++i)
             check_sibling(i);
     }
 
 private:
-    void note_health() {
+    /// Damage that costs nothing yet is damage: the next in the same place costs the file.
+    void check_copies() {
         const io::container_reader::health& state = container_.reader->state();
-        const std::pair<bool, const char*> parts[] = {
+        const std::pair<bool, std::string> parts[] = {
             {state.header_ok, "the file header is damaged"},
-            {state.index_a_ok && state.footer_a_ok, "the first copy of the index is damaged"},
-            {state.index_b_ok && state.footer_b_ok, "the second copy of the index is damaged"},
-            {state.size_ok, "there are bytes behind its end"},
+            {state.index_a_ok, "the first copy of the index is damaged"},
+            {state.footer_a_ok, "the first footer is damaged"},
+            {state.index_b_ok, "the second copy of the index is damaged"},
+            {state.footer_b_ok, "the last footer is damaged"},
+            {state.size_ok, size_text()},
         };
-        for (const auto& [intact, what] : parts)
-            if (!intact)
-                report_.notes.push_back(container_.path.string() + ": " + what + "; everything can still be read");
+        for (const auto& [intact, what] : parts) {
+            if (intact) continue;
+            damage found = make_damage(errc::corrupt, what, container_.path);
+            found.redundant = true;
+            add_problem(report_, std::move(found));
+        }
+    }
+
+    std::string size_text() const {
+        const std::uint64_t has = container_.reader->file().size();
+        const std::uint64_t wanted = container_.reader->footer().file_bytes;
+        if (has < wanted) return "its last " + std::to_string(wanted - has) + " bytes are missing";
+        return "there are " + std::to_string(has - wanted) + " bytes behind its end";
     }
 
     void check_codings() {
@@ -69,21 +83,23 @@ private:
         if (sibling)
             for (const io::content_entry& content : sibling->index().contents)
                 if (content.home == 0 && !content.blocks.empty()) there[content.offset] = &content;
+        std::uint64_t lost = 0;
         for (const io::content_entry& content : index.contents) {
             if (content.home != home || content.blocks.empty()) continue;
             const auto at = there.find(content.offset);
-            if (at != there.end() && at->second->md5 == content.md5 && at->second->blocks == content.blocks) continue;
-            const std::string name = io::in_quotes(index.siblings[home - 1]);
-            add_problem(report_, sibling ? make_damage(errc::mismatch,
-                                                       "tensors that are stored in " + name +
-                                                           " are not there any more: it is another version",
-                                                       container_.path)
-                                         : make_damage(errc::missing,
-                                                       name + ", which holds some of its tensors, "
-                                                              "cannot be opened",
-                                                       container_.path));
-            return;
+            const bool found =
+                at != there.end() && at->second->md5 == content.md5 && at->second->blocks == content.blocks;
+            lost += found ? 0 : 1;
         }
+        if (lost == 0) return;
+        // One line for the file that is at fault, however many tensors lie in it.
+        const std::string what = std::to_string(lost) + (lost == 1 ? " part of " : " parts of ") +
+                                 io::in_quotes(container_.path.filename().string());
+        const std::filesystem::path file = container_.home_path(home);
+        add_problem(report_,
+                    sibling ? make_damage(errc::mismatch, what + " cannot be found in it: it is another version", file)
+                            : make_damage(errc::missing,
+                                          "it cannot be opened, and " + what + " can only be read with it", file));
     }
 
     const opened_container& container_;

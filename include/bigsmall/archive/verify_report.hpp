@@ -2,6 +2,7 @@
 // What verifying finds out, whichever way it is done.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,16 +22,21 @@ struct verify_options : run_options {
 };
 
 struct verify_report {
-    bool ok = true;                    ///< no problems
+    bool ok = true;                    ///< no problems, not even with what is there twice
     std::uint64_t files = 0;           ///< containers, carried files and indexes that were looked at
     std::uint64_t tensors_total = 0;   ///< in all members
     std::uint64_t tensors_checked = 0; ///< of which at least one block was decoded (all, in a full run)
-    std::uint64_t blocks_total = 0;    ///< in all containers
+    std::uint64_t blocks_total = 0;    ///< in all containers, and in others that they refer to
     std::uint64_t blocks_checked = 0;  ///< blocks decoded; a block that several tensors share counts for each
-    std::uint64_t bytes_checked = 0;   ///< restored bytes
+    std::uint64_t bytes_checked = 0;   ///< of the blocks decoded and the carried files read
     std::vector<damage> problems;      ///< in the order of the files and their bytes
-    std::vector<std::string> notes;    ///< harmless: what was damaged is there twice
     std::optional<std::uint64_t> seed; ///< that chose the sample
+
+    /// There are problems, and none of them has cost a byte of any file: copies and padding are damaged only.
+    bool only_redundant() const noexcept {
+        return !problems.empty() &&
+               std::all_of(problems.begin(), problems.end(), [](const damage& d) { return d.redundant; });
+    }
 };
 
 namespace detail {
@@ -63,7 +69,7 @@ inline verify_report begin_report(const opened_archive& archive) {
             for (const io::extent_entry& extent : member.extents)
                 report.tensors_total += extent.kind == io::extent_kind::tensor ? 1 : 0;
         for (const io::content_entry& content : container.index().contents)
-            report.blocks_total += content.home == 0 ? content.blocks.size() : 0;
+            report.blocks_total += archive.counts_here(container, content) ? content.blocks.size() : 0;
     }
     return report;
 }
@@ -77,21 +83,19 @@ public:
     void member_ends(const restore_job&) override {}
 
     void found(const restore_job&, const damage& problem) override {
-        // A container that is not there fails every block in it: once per tensor is enough.
-        if (problem.code == errc::missing && !report_.problems.empty()) {
-            const damage& last = report_.problems.back();
-            if (last.code == errc::missing && last.member == problem.member && last.tensor == problem.tensor) return;
-        }
-        add_problem(report_, problem);
+        // A container that is not there fails every block in it; the check of the indexes has said so once.
+        if (problem.code != errc::missing) add_problem(report_, problem);
     }
 
-    void bytes_restored(const restore_job& job, bytes_view bytes, std::span<const restored_piece> pieces) override {
-        report_.bytes_checked += bytes.size();
+    void bytes_restored(const restore_job& job, bytes_view, std::span<const restored_piece> pieces) override {
         for (const restored_piece& piece : pieces) {
+            report_.bytes_checked += piece.decoded_bytes;
+            report_.blocks_checked += piece.decoded_blocks;
+            decoded_ = piece.decoded_blocks + (piece.first ? 0 : decoded_);
             if (!piece.last) continue;
             const io::extent_entry& extent = job.member->extents[piece.extent];
-            report_.blocks_checked += job.container->index().contents[extent.content].blocks.size();
-            report_.tensors_checked += extent.kind == io::extent_kind::tensor ? 1 : 0;
+            const bool empty = job.container->index().contents[extent.content].blocks.empty();
+            if (extent.kind == io::extent_kind::tensor && (empty || decoded_ > 0)) ++report_.tensors_checked;
         }
     }
 
@@ -100,6 +104,7 @@ protected:
 
 private:
     verify_report& report_;
+    std::uint64_t decoded_ = 0; // blocks of the extent that is being delivered
 };
 
 } // namespace detail

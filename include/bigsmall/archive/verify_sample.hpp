@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -54,7 +56,7 @@ public:
     template <parallel::executor E>
     void run(double fraction, std::uint64_t seed, E& e) {
         choose(fraction, seed);
-        std::uint64_t total_bytes = 0;
+        std::uint64_t total_bytes = 0, done_bytes = 0;
         for (const place& p : blocks_)
             total_bytes += raw_bytes_of(p);
         std::vector<std::optional<damage>> failures(blocks_.size());
@@ -63,21 +65,62 @@ public:
             check_cancelled(options_);
             const std::size_t count = std::min(at_once, blocks_.size() - begin);
             e.for_each(count, [&](std::size_t i) { failures[begin + i] = check(blocks_[begin + i]); });
-            for (std::size_t i = begin; i < begin + count; ++i)
+            for (std::size_t i = begin; i < begin + count; ++i) {
+                done_bytes += raw_bytes_of(blocks_[i]);
+                if (failures[i]) continue;
                 report_.bytes_checked += raw_bytes_of(blocks_[i]);
+                ++report_.blocks_checked;
+            }
             if (options_.progress != nullptr)
-                options_.progress->on_progress({"sample", report_.bytes_checked, total_bytes, 0});
+                options_.progress->on_progress({"sample", done_bytes, total_bytes, 0});
         }
-        report_.blocks_checked = blocks_.size();
-        for (std::optional<damage>& failure : failures)
-            if (failure) add_problem(report_, std::move(*failure));
-        count_tensors();
+        std::vector<place> decoded;
+        const place_names names(archive_);
+        for (std::size_t i = 0; i < blocks_.size(); ++i) {
+            if (failures[i])
+                add_failure(blocks_[i], std::move(*failures[i]), names);
+            else
+                decoded.push_back(blocks_[i]);
+        }
+        count_tensors(decoded);
     }
 
 private:
     struct place {
         std::uint32_t container = 0, content = 0;
         std::size_t block = 0;
+        std::uint64_t offset = 0; // filled in for the blocks that were chosen
+    };
+
+    /// Which tensor of which file a content belongs to: the first, when several share it. Made only when a block has
+    /// failed, and then once.
+    class place_names {
+    public:
+        explicit place_names(const opened_archive& archive) : archive_(archive) {}
+
+        void name(damage& found, const place& p) const {
+            if (known_.empty()) learn();
+            const auto at = known_.find({p.container, p.content});
+            if (at == known_.end()) return;
+            found.member = at->second.first;
+            found.tensor = at->second.second;
+        }
+
+    private:
+        void learn() const {
+            for (std::uint32_t c = 0; c < archive_.containers().size(); ++c) {
+                const opened_container& container = archive_.containers()[c];
+                for (const io::member_entry& member : container.index().members) {
+                    std::vector<std::string> names = extent_names(member);
+                    for (std::size_t x = 0; x < names.size(); ++x)
+                        known_.try_emplace({c, member.extents[x].content}, container.folder + member.path,
+                                           std::move(names[x]));
+                }
+            }
+        }
+
+        const opened_archive& archive_;
+        mutable std::map<std::pair<std::uint32_t, std::uint32_t>, std::pair<std::string, std::string>> known_;
     };
 
     const io::content_entry& content_of(const place& p) const {
@@ -86,11 +129,13 @@ private:
     std::uint64_t raw_bytes_of(const place& p) const { return io::raw_block_bytes(content_of(p), p.block); }
 
     void list_blocks(std::uint32_t container) {
-        const io::container_index& index = archive_.containers()[container].index();
-        for (std::uint32_t i = 0; i < index.contents.size(); ++i) {
-            // What lies in another container of this archive is listed there.
-            if (index.contents[i].home != 0 && archive_.sharded()) continue;
-            for (std::size_t b = 0; b < index.contents[i].blocks.size(); ++b)
+        const opened_container& opened = archive_.containers()[container];
+        const std::vector<io::content_entry>& contents = opened.index().contents;
+        for (std::uint32_t i = 0; i < contents.size(); ++i) {
+            // What lies in another container of this archive is listed there, what cannot be opened was reported.
+            if (!archive_.counts_here(opened, contents[i])) continue;
+            if (contents[i].home != 0 && !opened.siblings[contents[i].home - 1]) continue;
+            for (std::size_t b = 0; b < contents[i].blocks.size(); ++b)
                 blocks_.push_back({container, i, b});
         }
     }
@@ -106,44 +151,45 @@ private:
         std::sort(blocks_.begin(), blocks_.end(), [](const place& a, const place& b) {
             return std::tie(a.container, a.content, a.block) < std::tie(b.container, b.content, b.block);
         });
+        place_blocks();
+    }
+
+    /// Blocks of one content are neighbours now, so that each content is walked once.
+    void place_blocks() {
+        std::vector<std::uint64_t> offsets;
+        for (std::size_t i = 0; i < blocks_.size(); ++i) {
+            place& p = blocks_[i];
+            const bool same = i > 0 && blocks_[i - 1].container == p.container && blocks_[i - 1].content == p.content;
+            if (!same) offsets = io::block_offsets(content_of(p));
+            p.offset = offsets[p.block];
+        }
     }
 
     std::optional<damage> check(const place& p) {
         const opened_container& container = archive_.containers()[p.container];
         const io::content_entry& content = content_of(p);
         const auto memory = memories_.borrow();
-        std::uint64_t offset = 0;
         try {
             const io::container_reader& home = container.home_of(content);
-            offset = content.home == 0 ? home.block_offset(content, p.block) : io::block_offsets(content)[p.block];
             memory->raw.resize(static_cast<std::size_t>(raw_bytes_of(p)));
-            decode_block(home, content, p.block, offset, memory->raw, options_.codec, memory->decode);
+            decode_block(home, content, p.block, p.offset, memory->raw, options_.codec, memory->decode);
             return std::nullopt;
         } catch (const error& failure) {
-            damage found = damage_of(failure);
-            name_place(found, p);
-            found.block = p.block;
-            found.offset = offset;
-            found.bytes = content.blocks[p.block].stored_bytes;
-            return found;
+            return damage_of(failure);
         }
     }
 
-    /// Says which tensor of which file a block belongs to: the first, when several share it.
-    void name_place(damage& found, const place& p) const {
-        const opened_container& container = archive_.containers()[p.container];
-        for (const io::member_entry& member : container.index().members)
-            for (std::size_t x = 0; x < member.extents.size(); ++x) {
-                if (member.extents[x].content != p.content) continue;
-                found.member = container.folder + member.path;
-                found.tensor = extent_names(member)[x];
-                return;
-            }
+    void add_failure(const place& p, damage found, const place_names& names) {
+        names.name(found, p);
+        found.block = p.block;
+        found.offset = p.offset;
+        found.bytes = content_of(p).blocks[p.block].stored_bytes;
+        add_problem(report_, std::move(found));
     }
 
-    void count_tensors() {
+    void count_tensors(const std::vector<place>& decoded) {
         std::set<std::pair<std::uint32_t, std::uint32_t>> touched;
-        for (const place& p : blocks_)
+        for (const place& p : decoded)
             touched.insert({p.container, p.content});
         for (std::uint32_t c = 0; c < archive_.containers().size(); ++c)
             for (const io::member_entry& member : archive_.containers()[c].index().members)

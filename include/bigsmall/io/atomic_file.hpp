@@ -53,11 +53,15 @@ class atomic_file final : public sink {
 public:
     /// Throws: errc::exists when the target is there and `existing` is refuse; errc::invalid_argument when
     /// the target is a directory or a device; errc::missing when its directory is missing; errc::io.
-    atomic_file(std::filesystem::path target, if_exists existing)
-        : target_(std::move(target)), name_(target_.string()), existing_(existing) {
+    /// `shown_as` is what errors call the file, where that is not the target: a file in a hidden directory is better
+    /// known by the name that it will get.
+    atomic_file(std::filesystem::path target, if_exists existing, std::string shown_as = {})
+        : target_(std::move(target)),
+          name_(shown_as.empty() ? target_.string() : std::move(shown_as)),
+          existing_(existing) {
         check_target();
+        buffer_.reserve(buffer_bytes); // no destructor would remove the file if this threw after it was made
         open_temporary();
-        buffer_.reserve(buffer_bytes);
     }
 
     ~atomic_file() override {
@@ -107,12 +111,17 @@ private:
             throw error(errc::invalid_argument, "this is not the name of a file to write").in_file(name_);
         struct stat facts {};
         if (::lstat(target_.c_str(), &facts) != 0) return;
-        if (existing_ == if_exists::refuse) throw already_there();
         // A rename over /dev/null would replace the device itself.
-        if (::stat(target_.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode))
-            throw error(errc::invalid_argument,
-                        "the output is there already and is not a regular file, so it is not replaced")
-                .in_file(name_);
+        if (::stat(target_.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
+            const bool refuse = existing_ == if_exists::refuse;
+            throw error(refuse ? errc::exists : errc::invalid_argument,
+                        std::string("the output is there already and is ") +
+                            (S_ISDIR(facts.st_mode) ? "a directory" : "not a regular file") +
+                            ", so it is never replaced")
+                .in_file(name_)
+                .with_hint("choose another name for the output");
+        }
+        if (existing_ == if_exists::refuse) throw already_there();
     }
 
     void open_temporary() {

@@ -59,9 +59,8 @@ inline int open_retry(const char* path, int flags, mode_t mode = 0) noexcept {
     return fd;
 }
 
-/// Writes everything, through short writes, signals and non-blocking pipes.
-/// Throws: errc::io.
-inline void write_all(int fd, bytes_view bytes, const std::string& name) {
+/// Writes everything, through short writes, signals and non-blocking pipes; 0, or the errno of the write that failed.
+inline int try_write_all(int fd, bytes_view bytes) noexcept {
     while (!bytes.empty()) {
         const ssize_t n = ::write(fd, bytes.data(), bytes.size());
         if (n >= 0) {
@@ -70,9 +69,15 @@ inline void write_all(int fd, bytes_view bytes, const std::string& name) {
             pollfd waiting{fd, POLLOUT, 0};
             ::poll(&waiting, 1, -1);
         } else if (errno != EINTR) {
-            throw system_error("write", name, errno);
+            return errno;
         }
     }
+    return 0;
+}
+
+/// The same. Throws: errc::io.
+inline void write_all(int fd, bytes_view bytes, const std::string& name) {
+    if (const int failed = try_write_all(fd, bytes)) throw system_error("write", name, failed);
 }
 
 } // namespace bigsmall::io::detail

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -60,9 +61,10 @@ public:
         const auto source =
             tbb::make_filter<void, Item*>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) -> Item* {
                 Item* item = nullptr;
-                // oneTBB admits no more items than there are,
-                // so one is always idle here.
-                if (idle.try_pop(item) && produce(*item)) return item;
+                // oneTBB admits no more items than there are, so one is always idle here. Should that ever be
+                // otherwise, stopping would look like the end of the work.
+                if (!idle.try_pop(item)) throw std::logic_error("oneTBB admits more items than it was told to");
+                if (produce(*item)) return item;
                 control.stop();
                 return nullptr;
             });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <cstdint>
 
+#include "console/json.hpp"
 #include "console/progress.hpp"
 #include "support/catch.hpp"
 
@@ -41,4 +42,14 @@ TEST_CASE("a run is not done before it is done", "[apps]") {
           "verify 100%  - MB/s  ETA 0:00");
     CHECK(progress_line("verify", {"a\x1b[2J", 1, 2, 0}, 1.0, show_ratio::no, 80).find('\x1b') ==
           std::string::npos);
+}
+
+TEST_CASE("sizes that no file has do not fit into smaller numbers, and are not cast to them", "[apps]") {
+    constexpr std::uint64_t most = ~std::uint64_t{0};
+    CHECK(progress_line("verify", {"", most, 1, 0}, 1.0, show_ratio::no, 200).find("verify 100%") == 0);
+    CHECK(progress_line("verify", {"", 1, most, 0}, 1e6, show_ratio::no, 200).find("ETA 277777:46:40") !=
+          std::string::npos);
+    CHECK(percent_json(most, 1).get<double>() > 1.8e21);
+    CHECK(percent_json(1, 3).get<double>() == 33.33);
+    CHECK(seconds_json(1e300).get<double>() > 9e299);
 }

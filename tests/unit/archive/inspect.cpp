@@ -87,6 +87,85 @@ TEST_CASE("the breakdowns add up", "[archive]") {
     CHECK(summary.members[0].kind == io::member_kind::file);
 }
 
+TEST_CASE("config.json says what kind of model it is", "[archive]") {
+    const temporary_directory dir;
+    write_sharded_model(dir / "model");
+    pack(dir / "model", dir / "model.bs");
+    pack_per_shard(dir / "model", dir / "shards");
+    CHECK(archive::inspect(dir / "model.bs").model_type == "llama");
+    CHECK(archive::inspect(dir / "shards").model_type == "llama");
+    for (const char* text : {"{}", "[1]", "{\"model_type\": 7}", "{\"model_type\": \"llama\"", ""}) {
+        write_file(dir / "model" / "config.json", text);
+        fs::remove(dir / "model.bs");
+        pack(dir / "model", dir / "model.bs");
+        CHECK(archive::inspect(dir / "model.bs").model_type.empty());
+    }
+    pack(dir / "model" / "model-00001-of-00002.safetensors", dir / "one.bs");
+    CHECK(archive::inspect(dir / "one.bs").model_type.empty());
+}
+
+namespace {
+
+/// A container of `contents`, none of which lies in it, and one plain file for each of `members`, made of extents that
+/// all name one content.
+void write_forged(const fs::path& path, std::vector<std::string> siblings, std::vector<io::content_entry> contents,
+                  std::vector<std::vector<std::uint32_t>> members) {
+    io::container_index index;
+    index.siblings = std::move(siblings);
+    index.contents = std::move(contents);
+    for (const std::vector<std::uint32_t>& numbers : members) {
+        io::member_entry member;
+        member.kind = io::member_kind::file;
+        member.path = "f" + std::to_string(index.members.size());
+        for (const std::uint32_t number : numbers) {
+            member.extents.push_back({io::extent_kind::file, number});
+            member.raw_bytes += index.contents[number].raw_bytes;
+        }
+        index.members.push_back(std::move(member));
+    }
+    io::memory_sink out;
+    io::container_writer(out).finish(index);
+    write_file(path, out.bytes());
+}
+
+} // namespace
+
+TEST_CASE("equal offsets in two missing siblings are two places", "[archive]") {
+    const temporary_directory dir;
+    io::container_index index;
+    index.siblings = {"x.bs", "y.bs"};
+    for (const std::uint32_t home : {1u, 2u})
+        index.contents.push_back({8, {}, 8, 64, home, {{8, 0, 0, 0}}});
+    const byte_buffer file = safetensors_builder().add("a", "U8", noise(8, 1)).add("b", "U8", noise(8, 2)).build();
+    io::member_entry member;
+    member.path = "m.safetensors";
+    member.raw_bytes = file.size();
+    member.header = byte_buffer(file.begin(), file.end() - 16);
+    member.extents = {{io::extent_kind::tensor, 0}, {io::extent_kind::tensor, 1}};
+    index.members.push_back(member);
+    io::memory_sink out;
+    io::container_writer(out).finish(index);
+    write_file(dir / "m.bs", out.bytes());
+    const archive::archive_summary summary = archive::inspect(dir / "m.bs");
+    CHECK(tensor(summary, "a").duplicate_of == "x.bs");
+    CHECK(tensor(summary, "b").duplicate_of == "y.bs");
+}
+
+TEST_CASE("an archive that would restore more bytes than a number holds is refused", "[archive]") {
+    const temporary_directory dir;
+    // 2^18 blocks of 16 MiB, 2^15 times in each of 64 files: 2^63 bytes.
+    io::content_entry content{std::uint64_t{1} << 42, {}, io::max_raw_block_bytes, 64, 1, {}};
+    content.blocks.assign(std::size_t{1} << 18, {1, 0, 0, 0});
+    const std::vector<std::uint32_t> often(std::size_t{1} << 15, 0);
+    write_forged(dir / "m.bs", {"x.bs"}, {content}, {64, often});
+    const error e = thrown_by([&] { archive::inspect(dir / "m.bs"); });
+    CHECK(e.code() == errc::corrupt);
+    CHECK(std::string(e.what()).find("2^63") != std::string::npos);
+    CHECK_FALSE(archive::verify_fast(dir / "m.bs").ok);
+    write_forged(dir / "n.bs", {"x.bs"}, {content}, {63, often});
+    CHECK(archive::inspect(dir / "n.bs").source_bytes == std::uint64_t{63} << 57);
+}
+
 TEST_CASE("the dominant type is the one with most bytes, not most tensors", "[archive]") {
     const temporary_directory dir;
     safetensors_builder file;

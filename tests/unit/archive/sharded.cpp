@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // One container per shard: the layout, its index, and shards that refer to each other.
+#include <chrono>
 #include <string>
 
 #include <bigsmall/archive.hpp>
@@ -80,8 +81,109 @@ TEST_CASE("a shard opens alone, or says which file it needs", "[archive]") {
     CHECK(thrown_by([&] { reader.read("lm_head.weight"); }).code() == errc::missing);
     const auto report = archive::verify_fast(dir / "alone" / "s.bs");
     CHECK_FALSE(report.ok);
-    CHECK(verify(dir / "alone" / "s.bs").problems.size() == 2);
     CHECK(archive::inspect(dir / "alone" / "s.bs").duplicate_tensors == 1);
+}
+
+TEST_CASE("verify counts what it decoded, and says once which sibling is missing", "[archive]") {
+    const temporary_directory dir;
+    safetensors_builder first, second;
+    for (int i = 0; i < 3; ++i) {
+        const byte_buffer shared = noise(10000, std::uint64_t(i));
+        first.add("a" + std::to_string(i), "U8", shared);
+        second.add("b" + std::to_string(i), "U8", shared);
+    }
+    second.add("own", "U8", noise(5000, 9));
+    write_file(dir / "model" / "a.safetensors", first.build());
+    write_file(dir / "model" / "b.safetensors", second.build());
+    pack_per_shard(dir / "model", dir / "shards");
+    fs::create_directories(dir / "alone");
+    fs::copy(dir / "shards" / "b.bs", dir / "alone" / "b.bs");
+
+    parallel::serial_executor e;
+    const auto sampled = archive::verify_sample(dir / "alone" / "b.bs", 1.0, 1, {}, e);
+    for (const auto& report : {verify(dir / "alone" / "b.bs"), sampled}) {
+        REQUIRE(report.problems.size() == 1);
+        CHECK(report.problems[0].code == errc::missing);
+        CHECK(report.problems[0].file == (dir / "alone" / "a.bs").string());
+        CHECK_FALSE(report.problems[0].offset);
+        CHECK_THAT(report.problems[0].what, ContainsSubstring("3 parts of \"b.bs\""));
+        CHECK(report.blocks_total == 3 * 3 + 2);
+        CHECK(report.blocks_checked == 2);
+        CHECK(report.bytes_checked == 5000);
+        CHECK(report.tensors_total == 4);
+        CHECK(report.tensors_checked == 1);
+    }
+    CHECK_FALSE(thrown_by([&] { unpack(dir / "alone" / "b.bs", dir / "x"); }).offset());
+
+    // With the sibling beside it the sample reads from there, and damage has its place in there.
+    fs::copy(dir / "shards" / "a.bs", dir / "alone" / "a.bs");
+    const auto whole = archive::verify_sample(dir / "alone" / "b.bs", 1.0, 1, {}, e);
+    CHECK(whole.ok);
+    CHECK(whole.blocks_checked == whole.blocks_total);
+    damage_byte(dir / "alone" / "a.bs", 64 + 10);
+    const auto damaged = archive::verify_sample(dir / "alone" / "b.bs", 1.0, 1, {}, e);
+    REQUIRE(damaged.problems.size() == 1);
+    CHECK(damaged.problems[0].file == (dir / "alone" / "a.bs").string());
+    CHECK(damaged.problems[0].tensor == "b0");
+    CHECK(damaged.problems[0].offset == 64u);
+    CHECK(damaged.blocks_checked == damaged.blocks_total - 1);
+}
+
+TEST_CASE("a file whose name a shard needs is named, with the reason", "[archive]") {
+    const temporary_directory dir;
+    write_file(dir / "model" / "a.safetensors", safetensors_builder().add("t", "U8", noise(9, 1)).build());
+    write_file(dir / "model" / "a.bs", "mine");
+    const error shard = thrown_by([&] { pack_per_shard(dir / "model", dir / "shards"); });
+    CHECK(shard.code() == errc::invalid_input);
+    CHECK_THAT(shard.what(), ContainsSubstring("container of \"a.safetensors\""));
+    CHECK_THAT(shard.hint(), ContainsSubstring("--per-shard"));
+    fs::rename(dir / "model" / "a.bs", dir / "model" / "bigsmall.index.json");
+    const error index = thrown_by([&] { pack_per_shard(dir / "model", dir / "shards"); });
+    CHECK_THAT(index.what(), ContainsSubstring("needed for the index of the shards"));
+    CHECK_FALSE(fs::exists(dir / "shards"));
+}
+
+TEST_CASE("shards that the model's index names and that are not there are told", "[archive]") {
+    const temporary_directory dir;
+    write_sharded_model(dir / "model");
+    const auto with_index = [&](const std::string& text) {
+        write_file(dir / "model" / "onnx" / "model.safetensors.index.json", text);
+        fs::remove(dir / "m.bs");
+        return pack(dir / "model", dir / "m.bs").absent_shards;
+    };
+    const auto absent = with_index(R"({"metadata":{"x":"no"},"weight_map":{"a":"1.safetensors","b":"2.safetensors",)"
+                                   R"("c":"1.safetensors","d":["no"],"e":{"f":"no"}},"other":{"y":"no"}})");
+    REQUIRE(absent.size() == 2);
+    CHECK(absent[0].index == "onnx/model.safetensors.index.json");
+    CHECK(absent[0].shard == "onnx/1.safetensors");
+    CHECK(pack_per_shard(dir / "model", dir / "shards").absent_shards.size() == 2);
+    CHECK(with_index(R"({"weight_map":{"a":"../model-00001-of-00002.safetensors"}})").size() == 1);
+    CHECK(with_index("{\"weight_map\":{\"a\":\"1.safetensors\"").empty());
+    write_file(dir / "model" / "onnx" / "1.safetensors", safetensors_builder().add("t", "U8", noise(9, 1)).build());
+    CHECK(with_index(R"({"weight_map":{"a":"1.safetensors"}})").empty());
+}
+
+TEST_CASE("an index of very many tensors is written in no time", "[archive]") {
+    archive::shard_index index;
+    for (int i = 0; i < 200'000; ++i)
+        index.weight_map["model.layers." + std::to_string(i)] = {"a.bs"};
+    const auto begin = std::chrono::steady_clock::now();
+    const std::string text = archive::encode_shard_index(index);
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10)); // comparing all pairs takes a minute
+    CHECK(archive::decode_shard_index(text).weight_map == index.weight_map);
+}
+
+TEST_CASE("sizes in an index that no sum can hold are refused", "[archive]") {
+    const temporary_directory dir;
+    write_sharded_model(dir / "model");
+    pack_per_shard(dir / "model", dir / "shards");
+    archive::shard_index index = archive::read_shard_index(dir / "shards");
+    for (archive::carried_record& file : index.files)
+        file.bytes = ~std::uint64_t{0} / 2;
+    write_file(dir / "shards" / "bigsmall.index.json", archive::encode_shard_index(index));
+    const error e = thrown_by([&] { archive::inspect(dir / "shards"); });
+    CHECK(e.code() == errc::corrupt);
+    CHECK_THAT(e.what(), ContainsSubstring("2^63"));
 }
 
 TEST_CASE("a sibling of another version is noticed", "[archive]") {
@@ -160,6 +262,7 @@ TEST_CASE("a damaged or hostile index of shards is refused in words", "[archive]
     CHECK(with("\"stored_bytes\": ", "\"stored_bytes\": -").code() == errc::corrupt);
     CHECK(with("{", std::string(100000, '[')).code() == errc::corrupt);
     CHECK(with("}\n", "").code() == errc::corrupt);
+    CHECK(std::string(with("}\n", "").what()).find("json.exception") == std::string::npos);
     fs::remove(path);
     const error none = thrown_by([&] { unpack(dir / "shards", dir / "back"); });
     CHECK(none.code() == errc::missing);

@@ -18,6 +18,15 @@ io::container_reader open(const fs::path& path) {
     return io::container_reader(std::make_shared<const io::file_source>(path));
 }
 
+/// Handles the first item and forgets the others.
+struct losing_executor : parallel::serial_executor {
+    template <class Item, class Produce, class... Stages>
+    void pipeline(std::size_t, Produce&& produce, Stages&&... stages) {
+        Item item{};
+        if (produce(item)) (stages.run(item), ...);
+    }
+};
+
 /// Three tensors of several blocks each, and the container of them.
 struct packed_model {
     temporary_directory dir;
@@ -42,7 +51,7 @@ TEST_CASE("an intact archive passes every kind of check", "[archive]") {
     CHECK(full.blocks_checked == 15);
     CHECK(full.blocks_total == 15);
     CHECK(full.bytes_checked == 60000);
-    CHECK(full.notes.empty());
+    CHECK(full.problems.empty());
     const auto fast = archive::verify_fast(m.container);
     CHECK(fast.ok);
     CHECK(fast.tensors_checked == 0);
@@ -62,6 +71,8 @@ TEST_CASE("every damaged block is reported with its place", "[archive]") {
     CHECK_FALSE(report.ok);
     REQUIRE(report.problems.size() == 2);
     CHECK(report.tensors_checked == 3);
+    CHECK(report.blocks_checked == 13);
+    CHECK(report.bytes_checked == 60000 - 4096 - (20000 - 4 * 4096));
     const archive::damage& first = report.problems[0];
     CHECK(first.code == errc::corrupt);
     CHECK(first.file == m.container.string());
@@ -73,6 +84,7 @@ TEST_CASE("every damaged block is reported with its place", "[archive]") {
     CHECK(report.problems[1].tensor == "t2");
     const error e = thrown_by([&] { unpack(m.container, m.dir / "back"); });
     CHECK(e.code() == errc::corrupt);
+    CHECK(std::string(e.what()).find("block 2: block 2") == std::string::npos);
     CHECK(e.tensor() == "t1");
     CHECK(e.offset() == second);
     CHECK_FALSE(fs::exists(m.dir / "back"));
@@ -110,25 +122,53 @@ TEST_CASE("blocks that are intact but not the recorded ones are found by the has
     CHECK_FALSE(fs::exists(m.dir / "back"));
 }
 
-TEST_CASE("a damaged copy of the index is a note, both are a problem", "[archive]") {
+TEST_CASE("a damaged copy of the index is a problem that has cost nothing, both are the end", "[archive]") {
     const packed_model m;
     const std::uint64_t a = open(m.container).footer().copy_a_offset;
     const std::uint64_t b = open(m.container).footer().copy_b_offset;
     damage_byte(m.container, b + 5);
     const auto one = archive::verify_fast(m.container);
-    CHECK(one.ok);
-    REQUIRE(one.notes.size() == 1);
-    CHECK_THAT(one.notes[0], ContainsSubstring("second copy of the index"));
-    CHECK(verify(m.container).ok);
+    CHECK_FALSE(one.ok);
+    CHECK(one.only_redundant());
+    REQUIRE(one.problems.size() == 1);
+    CHECK_THAT(one.problems[0].what, ContainsSubstring("second copy of the index"));
+    const auto full = verify(m.container);
+    CHECK(full.only_redundant());
+    CHECK(full.tensors_checked == 3);
     damage_byte(m.container, a + 5);
     const auto both = archive::verify_fast(m.container);
     CHECK_FALSE(both.ok);
     CHECK(both.problems.size() == 1);
+    CHECK_FALSE(both.only_redundant());
     damage_byte(m.container, a + 5);
     damage_byte(m.container, 20);
     const auto header = archive::verify_fast(m.container);
-    CHECK(header.ok);
-    CHECK(header.notes.size() == 2);
+    CHECK(header.only_redundant());
+    CHECK(header.problems.size() == 2);
+}
+
+TEST_CASE("missing bytes at the end are called missing, others surplus", "[archive]") {
+    const packed_model m;
+    byte_buffer bytes = read_file(m.container);
+    bytes.resize(bytes.size() - 30);
+    write_file(m.container, bytes);
+    const auto cut = verify(m.container);
+    CHECK(cut.only_redundant());
+    REQUIRE(cut.problems.size() == 2);
+    CHECK_THAT(cut.problems[0].what, ContainsSubstring("last footer"));
+    CHECK(cut.problems[1].what == "its last 30 bytes are missing");
+    bytes.resize(bytes.size() + 40);
+    write_file(m.container, bytes);
+    CHECK(archive::verify_fast(m.container).problems.back().what == "there are 10 bytes behind its end");
+}
+
+TEST_CASE("an executor that loses items does not make an archive whole", "[archive]") {
+    losing_executor e;
+    const temporary_directory dir;
+    write_file(dir / "m.safetensors", safetensors_builder().add("t", "U8", noise(20'000'000, 1)).build());
+    pack(dir / "m.safetensors", dir / "m.bs", {});
+    const error lost = thrown_by([&] { archive::verify(dir / "m.bs", {}, e); });
+    CHECK_THAT(lost.what(), ContainsSubstring("through the executor"));
 }
 
 TEST_CASE("what is no archive is an error, not a report", "[archive]") {

@@ -178,8 +178,8 @@ TEST_CASE("odd but legal headers are accepted", "[io][safetensors]") {
     CHECK(layout_of(R"({"__metadata__":null})", 0).metadata.empty());
     const auto only = layout_of(R"({"__metadata__":{"b":"1","a":"","":"\u00e9"}})", 0);
     REQUIRE(only.metadata.size() == 3);
-    CHECK(only.metadata[0] == std::pair<std::string, std::string>("b", "1"));
-    CHECK(only.metadata[2] == std::pair<std::string, std::string>("", "\xc3\xa9"));
+    CHECK(only.metadata[0] == std::pair<std::string_view, std::string_view>("b", "1"));
+    CHECK(only.metadata[2] == std::pair<std::string_view, std::string_view>("", "\xc3\xa9"));
     CHECK(layout_of(tensor(R"("dtype":"F32","shape":[],"data_offsets":[0,4])"), 4).tensors[0].shape.empty());
     CHECK(layout_of(tensor(R"("dtype":"F4","shape":[2,3],"data_offsets":[0,3])"), 3).tensors.size() == 1);
     CHECK(layout_of(tensor(R"("dtype":"C128","shape":[2],"data_offsets":[0,32])"), 32).tensors.size() == 1);

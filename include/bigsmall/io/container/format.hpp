@@ -39,10 +39,13 @@ constexpr std::uint64_t block_start(std::uint64_t position, std::uint64_t stored
     return (position + block_alignment - 1) / block_alignment * block_alignment;
 }
 
+inline constexpr std::uint64_t max_siblings = 65'536;
+
 /// Most bytes of raw index that a stored index of that size may announce: one header of the greatest length
-/// that safetensors allows, full of padding, fits, and a small file cannot ask for much memory.
+/// that safetensors allows, full of padding, fits, and a small file cannot ask for much memory: opening it takes
+/// less than 1 GB. Checksums and hashes do not shrink, so that real indexes stay far below 64 to 1.
 constexpr std::uint64_t max_raw_index_bytes(std::uint64_t stored_bytes) noexcept {
-    return 128 * MiB + 300 * std::min(stored_bytes, max_stored_index_bytes);
+    return 100 * MiB + 64 * std::min(stored_bytes, max_stored_index_bytes);
 }
 
 struct container_header {

@@ -170,11 +170,15 @@ inline void check_paths(const container_index& index, errc code) {
             throw error(code, "the path " + in_quotes(path) + " of " + of_what + " is not safe: " + *reason);
     };
     std::vector<std::string_view> paths;
+    paths.reserve(index.members.size());
     for (const member_entry& member : index.members) {
         check(member.path, "a member");
         paths.push_back(member.path);
     }
     if (const auto conflict = path_conflict(paths)) throw error(code, *conflict);
+    if (index.siblings.size() > max_siblings)
+        throw error(code, "there are " + std::to_string(index.siblings.size()) + " sibling files, more than the " +
+                              std::to_string(max_siblings) + " that a container may name");
     for (const std::string& sibling : index.siblings)
         check(sibling, "a sibling file");
 }

@@ -117,6 +117,10 @@ private:
     };
 
     void number_blocks() {
+        std::size_t blocks = 0;
+        for (const content_entry& content : index_.contents)
+            blocks += content.blocks.size();
+        offsets_.reserve(blocks);
         first_block_.reserve(index_.contents.size());
         for (const content_entry& content : index_.contents) {
             first_block_.push_back(offsets_.size());

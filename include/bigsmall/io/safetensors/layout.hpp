@@ -20,6 +20,7 @@
 #include <bigsmall/io/printable.hpp>
 #include <bigsmall/io/safetensors/header_parser.hpp>
 #include <bigsmall/io/safetensors/tensor_record.hpp>
+#include <bigsmall/io/safetensors/text_list.hpp>
 #include <bigsmall/io/source.hpp>
 
 namespace bigsmall::io {
@@ -31,7 +32,7 @@ struct safetensors_layout {
     std::uint64_t file_bytes = 0;
     std::uint64_t header_bytes = 0;     ///< 8 + length of the JSON, padding included
     std::vector<tensor_record> tensors; ///< sorted by begin, then end, then order in the header
-    std::vector<std::pair<std::string, std::string>> metadata; ///< __metadata__, in order
+    text_pairs metadata;                ///< __metadata__, in order
 
     bool operator==(const safetensors_layout&) const = default;
 };
@@ -56,7 +57,9 @@ inline std::uint64_t safetensors_header_bytes(bytes_view first, std::uint64_t fi
                      : "but the format allows no more than " + std::to_string(max_safetensors_json_bytes);
     error e(errc::invalid_input, "this is not a safetensors file: " + announced);
     e.at_offset(0);
-    if (const auto guess = guess_format(first)) e.with_hint("it looks like " + std::string(*guess));
+    // A length that is wrong in front of a '{' makes it look like one of ours, which was just refused.
+    const auto guess = guess_format(first);
+    if (guess && *guess != "a safetensors file") e.with_hint("it looks like " + std::string(*guess));
     throw e;
 }
 

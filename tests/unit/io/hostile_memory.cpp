@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a hostile header or index costs: a small multiple of the bytes that are really there.
+#include <string>
+
+#include "io_fixtures.hpp"
+#include "support/catch.hpp"
+#include "support/peak_memory.hpp"
+
+using namespace io_test;
+using support::memory_is_measurable;
+using support::memory_of;
+
+namespace {
+
+constexpr std::size_t text_bytes = 8'000'000;
+
+byte_buffer header_with(const std::string& json) {
+    byte_buffer header(8);
+    store_le(header.data(), std::uint64_t{json.size()});
+    header.insert(header.end(), json.begin(), json.end());
+    return header;
+}
+
+std::string repeated(const std::string& head, const std::string& piece, const std::string& tail) {
+    std::string text = head;
+    while (text.size() < text_bytes)
+        text += piece;
+    return text + tail;
+}
+
+/// The five sections, of which `tag` has `body` and the others are empty.
+byte_buffer index_with(std::uint8_t tag, const byte_buffer& body) {
+    io::detail::byte_writer out;
+    for (std::uint8_t section = 1; section <= 5; ++section) {
+        out.u8(section);
+        out.sized(section == tag ? body : section == 1 ? byte_buffer{0, 0} : byte_buffer{0});
+    }
+    return out.take();
+}
+
+} // namespace
+
+TEST_CASE("a hostile safetensors header costs at most 8 times its size", "[io][hostile]") {
+    if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
+    const std::string tensor = R"({"dtype":"","shape":[],"data_offsets":[0,0]})";
+    std::string zeros = "0";
+    for (int i = 1; i < 600; ++i) // one more than a power of two is the worst rank
+        zeros += ",0";
+    std::string distinct = R"({"__metadata__":{)", tensors = "{";
+    for (int i = 0; distinct.size() < text_bytes; ++i)
+        distinct += '"' + std::to_string(i) + R"(":"",)";
+    for (int i = 0; tensors.size() < text_bytes; ++i)
+        tensors += '"' + std::to_string(i) + "\":" + tensor + ",";
+    for (const std::string& json : {
+             repeated(R"({"__metadata__":{)", R"("":"",)", R"("x":""}})"),
+             distinct + R"("x":""}})",
+             repeated(R"({"a":{"x":{)", R"("":0,)", R"("x":0}}})"),
+             repeated("{", "\"\":" + tensor + ",", "\"x\":" + tensor + "}"),
+             tensors + "\"x\":" + tensor + "}",
+             repeated("{", R"("a":{"dtype":"","shape":[)" + zeros + R"(],"data_offsets":[0,0]},)",
+                      "\"x\":" + tensor + "}"),
+         }) {
+        INFO(json.substr(0, 100));
+        const byte_buffer header = header_with(json);
+        CHECK(memory_of([&] { parse_safetensors_header(header, header.size()); }) < 8 * header.size());
+    }
+}
+
+TEST_CASE("the counts of an index cost at most 9 times the bytes behind them", "[io][hostile]") {
+    if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
+    io::detail::byte_writer siblings, extents;
+    siblings.varint(text_bytes / 2);
+    siblings.bytes(byte_buffer(text_bytes, 0));
+    extents.varint(1);
+    extents.bytes(byte_buffer{1, 1, 'f', 0});
+    extents.bytes(byte_buffer(32, 0));
+    extents.bytes(byte_buffer{0});
+    extents.varint(text_bytes);
+    extents.bytes(byte_buffer(text_bytes, 2));
+    for (const byte_buffer& raw : {index_with(2, siblings.take()), index_with(5, extents.take())})
+        CHECK(memory_of([&] { decode_index(raw); }) < 9 * raw.size());
+}
+
+TEST_CASE("siblings without a name, and more of them than a container may have, are refused", "[io][hostile]") {
+    const auto says = [](std::size_t count, const byte_buffer& one) {
+        io::detail::byte_writer body;
+        body.varint(count);
+        for (std::size_t i = 0; i < count; ++i)
+            body.bytes(one);
+        const error e = thrown_by([&] { decode_index(index_with(2, body.take())); });
+        CHECK(e.code() == errc::corrupt);
+        return std::string(e.what());
+    };
+    CHECK(says(2, {0, 0}).find("a sibling file has no name") != std::string::npos);
+    CHECK(says(max_siblings + 1, {1, 's'}).find("more sibling files than") != std::string::npos);
+    CHECK(says(1000, {0}).find("greater than the bytes that follow") != std::string::npos);
+    container_index many;
+    many.siblings.assign(max_siblings + 1, "s");
+    CHECK(thrown_by([&] { encode_index(many); }).code() == errc::invalid_argument);
+}
