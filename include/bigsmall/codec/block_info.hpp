@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include <bigsmall/core/dtype.hpp>
 
@@ -14,6 +15,8 @@ struct block_info {
     std::uint64_t row_elems = 0;
     /// Elements of the tensor before this block.
     std::uint64_t first_elem = 0;
+    /// Elements of each part, when the block is made of several tensors; they add up to the block.
+    std::span<const std::uint32_t> parts = {};
 };
 
 } // namespace bigsmall
