@@ -218,6 +218,14 @@ private:
     }
     static constexpr bool has_full_trials = any_without_estimate(entropy_list{});
 
+    /// Policies that would rather be fast may count only a part of each stream.
+    static constexpr std::size_t counted_part = [] {
+        if constexpr (requires { Policies::counted_part; })
+            return std::size_t{Policies::counted_part};
+        else
+            return std::size_t{1};
+    }();
+
     struct choice {
         wire_id id = entropy::stored::id;
         std::size_t cost = 0;
@@ -235,8 +243,10 @@ private:
         stream_statistics sample;
         sample.size_bytes = stretches * stretch;
         const std::size_t step = (n - stretch) / (stretches - 1);
+        std::array<std::uint8_t, stretches * stretch> part;
         for (std::size_t s = 0; s < stretches; ++s)
-            memory.kernels().histogram(stream.data() + s * step, stretch, sample.counts.data());
+            std::copy_n(stream.begin() + static_cast<std::ptrdiff_t>(s * step), stretch, part.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+        memory.kernels().histogram(part.data(), part.size(), sample.counts.data());
         sample.distinct = 256; // as far as entropy_bytes() cares
         // A sample of m fair bytes seems to have 255 / (2 m ln 2) bits less than eight: 0.045 for 4096 of them.
         const std::size_t ideal = entropy_bytes(sample) + sample.size_bytes * 45 / 8000;
@@ -257,7 +267,7 @@ private:
         const std::size_t n = stream.size();
         stream_entry entry{entropy::stored::id, n, n};
         if (n != 0 && !noise_is_dearer(stream, memory)) {
-            const stream_statistics statistics = statistics_of(stream, memory.kernels());
+            const stream_statistics statistics = sampled_statistics_of<counted_part>(stream, memory.kernels());
             // Rows mean something to a stream that has one symbol for each element.
             const bool by_element =
                 info.row_elems != 0 && std::uint64_t{n} * info.type.bits == std::uint64_t{block_bytes} * 8;

@@ -27,6 +27,8 @@ struct inference_policies {
     /// Only bitmaps that shrink by an eighth are coded: those of masks and of planes that are nearly constant.
     using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<8, 14>>;
     using selector = selector::fastest;
+    /// Counting is the dearest part of encoding exponents: a quarter is enough.
+    static constexpr std::size_t counted_part = 4;
 };
 
 /// Exponents and top mantissa bits together, bitmaps coded where that pays.

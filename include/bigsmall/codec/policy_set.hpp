@@ -64,6 +64,7 @@ struct policy_set {
                 streams[i] = body;
                 continue;
             }
+            memory.ahead().expect(coded.subspan(cursor.position()));
             const bytes_span plane = planes.first(entry.raw_bytes);
             planes = planes.subspan(entry.raw_bytes);
             if (const status s = decode_stream(entry.entropy, body, plane, memory); s != status::ok) return s;

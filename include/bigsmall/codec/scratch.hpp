@@ -2,6 +2,7 @@
 // The memory a codec works in and the kernels it works with: one per worker, reused for every block.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -9,6 +10,24 @@
 #include <bigsmall/kernel/select.hpp>
 
 namespace bigsmall {
+
+/// Bytes that will be read soon: decoders that compute more than they read fetch them into the caches meanwhile.
+class read_ahead {
+public:
+    void expect(bytes_view soon) noexcept { soon_ = soon; }
+
+    /// Fetches the next `size_bytes`, rounded up to lines of the cache.
+    void fetch(std::size_t size_bytes) noexcept {
+        constexpr std::size_t line = 64;
+        const bytes_view now = soon_.first(std::min(soon_.size(), (size_bytes + line - 1) / line * line));
+        for (std::size_t at = 0; at < now.size(); at += line)
+            __builtin_prefetch(now.data() + at, 0, 2);
+        soon_ = soon_.subspan(now.size());
+    }
+
+private:
+    bytes_view soon_;
+};
 
 class scratch {
 public:
@@ -39,7 +58,11 @@ public:
         return bytes_span(buffer).first(size_bytes);
     }
 
+    /// What the block's decoder will read after the stream at hand.
+    read_ahead& ahead() noexcept { return ahead_; }
+
 private:
+    read_ahead ahead_;
     const kernel::table* kernels_;
     std::array<byte_buffer, static_cast<std::size_t>(purpose::count_)> buffers_;
 };

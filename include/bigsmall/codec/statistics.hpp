@@ -34,6 +34,27 @@ inline stream_statistics statistics_of(bytes_view stream, const kernel::table& k
     return s;
 }
 
+/// The same from one stretch of 4 KiB in `Part`, scaled up. Every value between the lowest and the highest that occur
+/// counts at least once, so that a code made from these numbers has a word for all of them.
+template <std::size_t Part>
+stream_statistics sampled_statistics_of(bytes_view stream, const kernel::table& kernels) noexcept {
+    constexpr std::size_t stretch = 4096;
+    if (Part == 1 || stream.size() < 4 * Part * stretch) return statistics_of(stream, kernels);
+    stream_statistics s;
+    s.size_bytes = stream.size();
+    for (std::size_t at = 0; at + stretch <= stream.size(); at += stretch * Part)
+        kernels.histogram(stream.data() + at, stretch, s.counts.data());
+    s.lowest = 255;
+    for (const std::uint8_t byte : stream) {
+        s.lowest = byte < s.lowest ? byte : s.lowest;
+        s.highest = byte > s.highest ? byte : s.highest;
+    }
+    s.distinct = std::size_t{s.highest} - s.lowest + 1;
+    for (std::size_t v = s.lowest; v <= s.highest; ++v)
+        s.counts[v] = s.counts[v] == 0 ? 1 : s.counts[v] * static_cast<std::uint32_t>(Part);
+    return s;
+}
+
 /// log2(value) in units of 1/4096 bit, rounded down; value > 0.
 /// Squaring a number in [1, 2) doubles its logarithm, and whether the square reaches 2 is the next bit of it.
 constexpr std::uint32_t log2_in_4096ths(std::uint32_t value) noexcept {

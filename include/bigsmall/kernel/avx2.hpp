@@ -18,6 +18,18 @@ namespace bigsmall::kernel::avx2 {
 
 #define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 
+inline bool half_line_aligned(const std::uint8_t* to) noexcept { return reinterpret_cast<std::uintptr_t>(to) % 32 == 0; }
+
+/// Past the caches when streaming: lines that are written whole need not be read first. `to` is then aligned, and a
+/// fence must follow before another thread looks.
+template <bool Streaming>
+BIGSMALL_TARGET_AVX2 inline void store_32(std::uint8_t* to, __m256i x) noexcept {
+    if constexpr (Streaming)
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to), x);
+    else
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x);
+}
+
 template <int Rotation>
 BIGSMALL_TARGET_AVX2 inline void split16(const std::uint8_t* words, std::size_t count,
                                          std::uint8_t* const* planes) noexcept {
@@ -40,9 +52,10 @@ BIGSMALL_TARGET_AVX2 inline void split16(const std::uint8_t* words, std::size_t 
     scalar::split<std::uint16_t, Rotation>(words + 2 * i, count - i, rest);
 }
 
-template <int Rotation>
+template <int Rotation, bool Streaming = false>
 BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std::size_t count,
                                          std::uint8_t* words) noexcept {
+    if (Streaming && !half_line_aligned(words)) return merge16<Rotation>(planes, count, words);
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         const __m256i low =
@@ -55,9 +68,10 @@ BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std:
             a = _mm256_or_si256(_mm256_srli_epi16(a, 1), _mm256_slli_epi16(a, 15));
             b = _mm256_or_si256(_mm256_srli_epi16(b, 1), _mm256_slli_epi16(b, 15));
         }
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 2 * i), a);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 2 * i + 32), b);
+        store_32<Streaming>(words + 2 * i, a);
+        store_32<Streaming>(words + 2 * i + 32, b);
     }
+    if (Streaming) _mm_sfence();
     const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i};
     scalar::merge<std::uint16_t, Rotation>(rest, count - i, words + 2 * i);
 }
@@ -89,9 +103,10 @@ BIGSMALL_TARGET_AVX2 inline __m256i widen8(const std::uint8_t* bytes) noexcept {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
 }
 
-template <int Rotation>
+template <int Rotation, bool Streaming = false>
 BIGSMALL_TARGET_AVX2 inline void merge32(const std::uint8_t* const* planes, std::size_t count,
                                          std::uint8_t* words) noexcept {
+    if (Streaming && !half_line_aligned(words)) return merge32<Rotation>(planes, count, words);
     std::size_t i = 0;
     for (; i + 8 <= count; i += 8) {
         const __m256i lower = _mm256_or_si256(widen8(planes[0] + i), _mm256_slli_epi32(widen8(planes[1] + i), 8));
@@ -99,8 +114,9 @@ BIGSMALL_TARGET_AVX2 inline void merge32(const std::uint8_t* const* planes, std:
             _mm256_or_si256(_mm256_slli_epi32(widen8(planes[2] + i), 16), _mm256_slli_epi32(widen8(planes[3] + i), 24));
         __m256i x = _mm256_or_si256(lower, upper);
         if constexpr (Rotation == 1) x = _mm256_or_si256(_mm256_srli_epi32(x, 1), _mm256_slli_epi32(x, 31));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 4 * i), x);
+        store_32<Streaming>(words + 4 * i, x);
     }
+    if (Streaming) _mm_sfence();
     const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i, planes[2] + i, planes[3] + i};
     scalar::merge<std::uint32_t, Rotation>(rest, count - i, words + 4 * i);
 }
@@ -220,7 +236,7 @@ BIGSMALL_TARGET_AVX2 inline std::uint8_t* rans_encode_rounds(const std::uint32_t
 
 #undef BIGSMALL_TARGET_AVX2
 
-inline constexpr table functions{
+inline constexpr table cached_functions{
     "avx2",
     {split16<0>, split32<0>, scalar::split<std::uint64_t, 0>},
     {merge16<0>, merge32<0>, scalar::merge<std::uint64_t, 0>},
@@ -233,7 +249,21 @@ inline constexpr table functions{
      scalar::remap},
     part_fields,
     join_fields,
+    nullptr,
 };
+
+inline constexpr table streaming_functions = [] {
+    table streaming = cached_functions;
+    streaming.merge_rotated[0] = merge16<1, true>;
+    streaming.merge_rotated[1] = merge32<1, true>;
+    return streaming;
+}();
+
+inline constexpr table functions = [] {
+    table with_streaming = cached_functions;
+    with_streaming.streaming = &streaming_functions;
+    return with_streaming;
+}();
 
 } // namespace bigsmall::kernel::avx2
 

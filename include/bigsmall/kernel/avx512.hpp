@@ -24,7 +24,19 @@
 namespace bigsmall::kernel::avx512 {
 
 #define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx2,bmi,bmi2")))
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
+
+inline bool line_aligned(const std::uint8_t* to) noexcept { return reinterpret_cast<std::uintptr_t>(to) % 64 == 0; }
+
+/// Past the caches when streaming: a line that is written whole need not be read first. `to` is then line-aligned, and
+/// a fence must follow before another thread looks.
+template <bool Streaming>
+BIGSMALL_TARGET_AVX512 inline void store_64(std::uint8_t* to, __m512i x) noexcept {
+    if constexpr (Streaming)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to), x);
+    else
+        _mm512_storeu_si512(to, x);
+}
 
 template <int Rotation>
 BIGSMALL_TARGET_AVX512 inline void split16(const std::uint8_t* words, std::size_t count,
@@ -40,17 +52,36 @@ BIGSMALL_TARGET_AVX512 inline void split16(const std::uint8_t* words, std::size_
     scalar::split<std::uint16_t, Rotation>(words + 2 * i, count - i, rest);
 }
 
-template <int Rotation>
+/// Byte i of the first plane to byte 2 i, byte i of the second to byte 2 i + 1: for the lower and the upper 32 bytes.
+struct weaving_indices {
+    alignas(64) std::uint8_t lower[64], upper[64];
+};
+inline constexpr weaving_indices weaving = [] {
+    weaving_indices made{};
+    for (std::uint8_t i = 0; i < 64; ++i) {
+        made.lower[i] = static_cast<std::uint8_t>(i / 2 + i % 2 * 64);
+        made.upper[i] = static_cast<std::uint8_t>(32 + i / 2 + i % 2 * 64);
+    }
+    return made;
+}();
+
+template <int Rotation, bool Streaming = false>
 BIGSMALL_TARGET_AVX512 inline void merge16(const std::uint8_t* const* planes, std::size_t count,
                                            std::uint8_t* words) noexcept {
+    if (Streaming && !line_aligned(words)) return merge16<Rotation>(planes, count, words);
+    const __m512i lower = _mm512_load_si512(weaving.lower), upper = _mm512_load_si512(weaving.upper);
     std::size_t i = 0;
-    for (; i + 32 <= count; i += 32) {
-        const __m512i low = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[0] + i)));
-        const __m512i high = _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[1] + i)));
-        __m512i x = _mm512_or_si512(low, _mm512_slli_epi16(high, 8));
-        if constexpr (Rotation == 1) x = _mm512_or_si512(_mm512_srli_epi16(x, 1), _mm512_slli_epi16(x, 15));
-        _mm512_storeu_si512(words + 2 * i, x);
+    for (; i + 64 <= count; i += 64) {
+        const __m512i low = _mm512_loadu_si512(planes[0] + i), high = _mm512_loadu_si512(planes[1] + i);
+        __m512i a = _mm512_permutex2var_epi8(low, lower, high), b = _mm512_permutex2var_epi8(low, upper, high);
+        if constexpr (Rotation == 1) { // a word joined to itself and shifted is rotated
+            a = _mm512_shrdi_epi16(a, a, 1);
+            b = _mm512_shrdi_epi16(b, b, 1);
+        }
+        store_64<Streaming>(words + 2 * i, a);
+        store_64<Streaming>(words + 2 * i + 64, b);
     }
+    if (Streaming) _mm_sfence();
     const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i};
     scalar::merge<std::uint16_t, Rotation>(rest, count - i, words + 2 * i);
 }
@@ -75,9 +106,10 @@ BIGSMALL_TARGET_AVX512 inline __m512i widen16(const std::uint8_t* bytes) noexcep
     return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
 }
 
-template <int Rotation>
+template <int Rotation, bool Streaming = false>
 BIGSMALL_TARGET_AVX512 inline void merge32(const std::uint8_t* const* planes, std::size_t count,
                                            std::uint8_t* words) noexcept {
+    if (Streaming && !line_aligned(words)) return merge32<Rotation>(planes, count, words);
     std::size_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const __m512i lower = _mm512_or_si512(widen16(planes[0] + i), _mm512_slli_epi32(widen16(planes[1] + i), 8));
@@ -85,8 +117,9 @@ BIGSMALL_TARGET_AVX512 inline void merge32(const std::uint8_t* const* planes, st
                                               _mm512_slli_epi32(widen16(planes[3] + i), 24));
         __m512i x = _mm512_or_si512(lower, upper);
         if constexpr (Rotation == 1) x = _mm512_ror_epi32(x, 1);
-        _mm512_storeu_si512(words + 4 * i, x);
+        store_64<Streaming>(words + 4 * i, x);
     }
+    if (Streaming) _mm_sfence();
     const std::uint8_t* const rest[] = {planes[0] + i, planes[1] + i, planes[2] + i, planes[3] + i};
     scalar::merge<std::uint32_t, Rotation>(rest, count - i, words + 4 * i);
 }
@@ -168,7 +201,7 @@ BIGSMALL_TARGET_AVX512 inline std::uint8_t* rans_encode_rounds(const std::uint32
 
 #undef BIGSMALL_TARGET_AVX512
 
-inline constexpr table functions{
+inline constexpr table cached_functions{
     "avx512",
     {split16<0>, split32<0>, scalar::split<std::uint64_t, 0>},
     {merge16<0>, merge32<0>, scalar::merge<std::uint64_t, 0>},
@@ -180,7 +213,21 @@ inline constexpr table functions{
     {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},
     part_fields,
     join_fields,
+    nullptr,
 };
+
+inline constexpr table streaming_functions = [] {
+    table streaming = cached_functions;
+    streaming.merge_rotated[0] = merge16<1, true>;
+    streaming.merge_rotated[1] = merge32<1, true>;
+    return streaming;
+}();
+
+inline constexpr table functions = [] {
+    table with_streaming = cached_functions;
+    with_streaming.streaming = &streaming_functions;
+    return with_streaming;
+}();
 
 } // namespace bigsmall::kernel::avx512
 

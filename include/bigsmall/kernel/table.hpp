@@ -95,6 +95,13 @@ struct table {
     wavelet_functions wavelet;
     part_fields_function part_fields;
     join_fields_function join_fields;
+    /// The same table whose merges write past the caches, or null: for output that is not read again soon.
+    const table* streaming;
 };
+
+/// The table for output larger than the caches that nobody reads again soon.
+inline const table& streaming(const table& kernels) noexcept {
+    return kernels.streaming != nullptr ? *kernels.streaming : kernels;
+}
 
 } // namespace bigsmall::kernel

@@ -130,10 +130,11 @@ inline void invert(bytes_span bits) noexcept {
 /// Parts symbols into bitmaps. Plain ones are written at once, those to be coded are kept until finish().
 class wavelet_writer {
 public:
-    /// Room that finish() needs: for every symbol all bits of its code, padding, and the states.
+    /// Room that finish() needs: for every symbol all 15 bits of its code, coded at twelve bits a byte at the worst; padding
+    /// and the states.
     static constexpr std::size_t bound(std::size_t symbols, std::size_t piece_symbols) noexcept {
         const std::size_t pieces = symbols / piece_symbols + 2;
-        return 2 * symbols + symbols / 2 + pieces * 2 * wavelet_tree::max_nodes + front_bytes +
+        return 3 * symbols + pieces * 2 * wavelet_tree::max_nodes + front_bytes +
                4 * detail::max_rans_lanes + rans_encoder::slack_bytes;
     }
 
@@ -253,7 +254,9 @@ public:
     status open(byte_cursor& cursor) noexcept {
         const auto plain_bytes = cursor.read<std::uint32_t>();
         lanes_ = cursor.read<std::uint8_t>();
-        plain_ = byte_cursor(cursor.take(plain_bytes));
+        const bytes_view plain = cursor.take(plain_bytes);
+        plain_ = byte_cursor(plain);
+        plain_bytes_ = plain;
         if (!cursor.ok()) return status::truncated;
         if (lanes_ == 0) return cursor.left() == 0 ? status::ok : status::corrupt;
         if (lanes_ > detail::max_rans_lanes) return status::corrupt;
@@ -290,6 +293,7 @@ private:
         bitmaps maps;
         maps[0].count = out.size();
         if (const status s = find_bitmaps(code, maps); s != status::ok) return s;
+        next_plain_.expect(plain_bytes_.subspan(plain_.position()));
         weave_up(code.tree, maps, out);
         return status::ok;
     }
@@ -341,6 +345,10 @@ private:
             }
             std::uint8_t* const to = k == 0 ? out.data() : at;
             const auto [bits, count] = maps[k];
+            // A symbol passes two nodes or more: half a byte at each fetches one for every symbol, which is what a
+            // block of 16-bit words has beside the symbols.
+            memory_.ahead().fetch(count / 2);
+            next_plain_.fetch(count / 8);
             if (node.zero >= wavelet_tree::first_inner)
                 kernels.weave(bits, count, woven[node.zero - wavelet_tree::first_inner],
                               woven[node.one - wavelet_tree::first_inner], to);
@@ -358,6 +366,8 @@ private:
     std::size_t piece_symbols_;
     scratch& memory_;
     byte_cursor plain_{bytes_view{}};
+    bytes_view plain_bytes_;
+    read_ahead next_plain_;
     rans_decoder coded_;
     std::size_t lanes_ = 0;
 };
