@@ -62,7 +62,8 @@ TEST_CASE("a hostile safetensors header costs at most 8 times its size", "[io][h
          }) {
         INFO(json.substr(0, 100));
         const byte_buffer header = header_with(json);
-        CHECK(memory_of([&] { parse_safetensors_header(header, header.size()); }) < 8 * header.size());
+        const std::uint64_t times = json.find(zeros) == std::string::npos ? 8 : 5;
+        CHECK(memory_of([&] { parse_safetensors_header(header, header.size()); }) < times * header.size());
     }
 }
 
