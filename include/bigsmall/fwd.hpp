@@ -33,6 +33,10 @@ struct field_planes;
 template <std::size_t WidthBytes>
 struct joint_fields;
 template <std::size_t WidthBytes>
+struct sign_apart;
+template <std::size_t WidthBytes>
+struct sign_planes;
+template <std::size_t WidthBytes>
 struct zero_runs;
 } // namespace grouping
 
@@ -43,6 +47,8 @@ struct huffman;
 struct rans;
 template <std::uint32_t LeastGain, unsigned PieceLog2>
 struct basic_wavelet;
+template <std::uint32_t LeastGain, unsigned PieceLog2>
+struct basic_classed_wavelet;
 } // namespace entropy
 
 namespace selector {

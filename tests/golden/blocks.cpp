@@ -50,6 +50,6 @@ TEST_CASE("every wire id has a golden block", "[golden]") {
         groupings.insert(coded[0]);
         entropies.insert(coded[2]);
     }
-    CHECK(groupings.size() == 13);
+    CHECK(groupings.size() == 17);
     CHECK(entropies.size() == 7);
 }

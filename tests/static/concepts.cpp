@@ -41,6 +41,8 @@ static_assert(grouping::field_planes<2>::id == 4 && grouping::field_planes<4>::i
 static_assert(grouping::zero_runs<1>::id == 7 && grouping::zero_runs<2>::id == 8 && grouping::zero_runs<4>::id == 9 &&
               grouping::zero_runs<8>::id == 10);
 static_assert(grouping::joint_fields<2>::id == 11 && grouping::joint_fields<4>::id == 12);
+static_assert(grouping::sign_apart<2>::id == 13 && grouping::sign_apart<4>::id == 14 &&
+              grouping::sign_planes<2>::id == 15 && grouping::sign_planes<4>::id == 16);
 static_assert(entropy::wavelet::id == 5 && entropy::plain_wavelet::id == 5 && entropy::classed_wavelet::id == 6);
 
 static_assert(std::is_same_v<codec, basic_codec<default_policies>>);

@@ -49,14 +49,26 @@ inline bigsmall::byte_buffer rows_of_two_scales(std::size_t size_bytes, std::siz
     return raw;
 }
 
+// Each symbol is near to the one `distance` before it.
+inline bigsmall::byte_buffer echoes(std::size_t size_bytes, std::size_t distance) {
+    bigsmall::laws::fixed_random random(size_bytes);
+    bigsmall::byte_buffer raw(size_bytes);
+    for (std::size_t i = 0; i < size_bytes; ++i) {
+        const auto fresh = static_cast<std::uint8_t>(random() >> 20);
+        const bool first = i < distance;
+        raw[i] = first ? fresh : static_cast<std::uint8_t>((raw[i - distance] & 0xc0) | (fresh & 0x07));
+    }
+    return raw;
+}
+
 template <class G, class E>
 void add(std::vector<block_case>& cases, std::string name, const char* dtype_name, bigsmall::byte_buffer raw,
-         std::uint64_t row_elems = 0) {
+         std::uint64_t row_elems = 0, std::uint64_t last_elems = 0) {
     using forced = bigsmall::basic_codec<only<G, E>>;
     bigsmall::scratch memory;
     bigsmall::byte_buffer coded(forced::bound(raw.size()));
-    const auto block =
-        forced::encode({*bigsmall::find_dtype(dtype_name), row_elems, row_elems / 2}, raw, coded, memory);
+    const auto block = forced::encode({*bigsmall::find_dtype(dtype_name), row_elems, row_elems / 2, {}, last_elems},
+                                      raw, coded, memory);
     coded.resize(block.bytes);
     cases.push_back({std::move(name), block.label, std::move(raw), std::move(coded)});
 }
@@ -91,7 +103,13 @@ inline std::vector<block_case> block_cases() {
     add<g::joint_fields<2>, e::wavelet>(cases, "joint_fields_2", "BF16", skewed_words(4002, 2, true));
     add<g::joint_fields<4>, e::wavelet>(cases, "joint_fields_4", "F32", skewed_words(8004, 4, true));
     add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_row", "U8", rows_of_two_scales(9000, 100, false), 100);
-    add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_lag", "U8", rows_of_two_scales(9000, 100, true), 100);
+    add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_column", "U8", rows_of_two_scales(9000, 100, true),
+                                      0x10000, 100);
+    add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_lag", "U8", echoes(9000, 100), 100);
+    add<g::sign_apart<2>, e::wavelet>(cases, "sign_apart_2", "F16", skewed_words(4002, 2, true));
+    add<g::sign_apart<4>, e::wavelet>(cases, "sign_apart_4", "F32", skewed_words(8004, 4, true));
+    add<g::sign_planes<2>, e::wavelet>(cases, "sign_planes_2", "F16", skewed_words(4002, 2, true));
+    add<g::sign_planes<4>, e::wavelet>(cases, "sign_planes_4", "F32", skewed_words(8004, 4, true));
     return cases;
 }
 

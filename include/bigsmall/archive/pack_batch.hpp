@@ -131,7 +131,7 @@ private:
             pack_block block;
             block.content = piece.content;
             block.first = piece.first && at == 0;
-            block.info = {extent.type, extent.row_elems, (done_ + at) * 8 / extent.type.bits};
+            block.info = {extent.type, extent.row_elems, (done_ + at) * 8 / extent.type.bits, {}, extent.last_elems};
             block.raw_at = piece.at + at;
             block.raw_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));
             block.coded_at = coded_bytes_;

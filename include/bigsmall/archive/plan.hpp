@@ -26,6 +26,7 @@ struct planned_extent {
     std::string tensor;                 ///< its name; empty for gaps and files
     std::uint32_t content = 0;          ///< index into pack_plan::contents
     std::uint64_t row_elems = 0;        ///< elements of a row: all dimensions but the first; 0 without rows
+    std::uint64_t last_elems = 0;       ///< elements of the last dimension; 0 without rows
 };
 
 struct planned_member {
@@ -75,13 +76,14 @@ inline void plan_safetensors(planned_member& member, const io::source& file) {
     }
     std::uint64_t position = layout.header_bytes;
     for (io::tensor_record& tensor : layout.tensors) {
-        add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0, 0});
+        add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0, 0, 0});
         const dtype type = find_dtype(tensor.dtype_name).value_or(dtype{});
         add_extent(member, {io::extent_kind::tensor, tensor.begin, tensor.end - tensor.begin, type,
-                            std::move(tensor.name), 0, row_elems_of(tensor.shape)});
+                            std::move(tensor.name), 0, row_elems_of(tensor.shape),
+                            tensor.shape.size() < 2 ? 0 : tensor.shape.back()});
         position = tensor.end;
     }
-    add_extent(member, {io::extent_kind::gap, position, layout.file_bytes - position, {}, {}, 0, 0});
+    add_extent(member, {io::extent_kind::gap, position, layout.file_bytes - position, {}, {}, 0, 0, 0});
 }
 
 inline planned_member plan_file(const source_file& file, bool must_be_safetensors) {
@@ -92,7 +94,7 @@ inline planned_member plan_file(const source_file& file, bool must_be_safetensor
         if (source.size() != file.stamp.bytes) require_unchanged(file);
         plan_safetensors(member, source);
     } else {
-        add_extent(member, {io::extent_kind::file, 0, file.stamp.bytes, {}, {}, 0, 0});
+        add_extent(member, {io::extent_kind::file, 0, file.stamp.bytes, {}, {}, 0, 0, 0});
     }
     return member;
 }

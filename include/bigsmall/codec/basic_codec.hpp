@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include <bigsmall/codec/block.hpp>
 #include <bigsmall/codec/block_info.hpp>
@@ -35,7 +36,7 @@ struct basic_codec {
     /// that no policy makes smaller is stored. Throws only std::bad_alloc.
     static encoded_block encode(const block_info& info, bytes_view raw, bytes_span out, scratch& memory) {
         candidate best = stored_whole(raw.size());
-        const wire_id chosen = choose_grouping(grouping_list{}, info, raw, memory);
+        const finalists chosen = choose_groupings(grouping_list{}, info, raw, memory);
         try_groupings(grouping_list{}, chosen, info, raw, out, memory, best);
         if (best.header.grouping == grouping::whole::id && best.header.entries[0].entropy == entropy::stored::id) {
             best = stored_whole(raw.size());
@@ -75,30 +76,40 @@ private:
 
     static constexpr wire_id no_grouping = 0xffff;
 
-    /// The grouping with the lowest estimated cost, from a sample of the block. Estimates see no repeats: groupings
+    /// The groupings that are encoded in full, the best first; no_grouping where there is none.
+    struct finalists {
+        wire_id first = no_grouping, second = no_grouping;
+    };
+
+    /// The groupings with the lowest estimated costs, from a sample of the block. Estimates see no repeats: groupings
     /// that an LZ policy finds promising are tried in full by try_groupings().
     template <class... Groupings>
-    static wire_id choose_grouping(one_of<Groupings...>, const block_info& info, bytes_view raw, scratch& memory) {
-        wire_id only = no_grouping;
-        std::size_t candidates = 0;
-        const std::array<bool, sizeof...(Groupings)> apply{Groupings::applies(info.type, raw)...};
-        std::size_t i = 0;
-        ((apply[i++] ? (only = Groupings::id, ++candidates) : candidates), ...);
-        if (candidates < 2) return only;
+    static finalists choose_groupings(one_of<Groupings...>, const block_info& info, bytes_view raw, scratch& memory) {
+        const std::array<bool, sizeof...(Groupings)> apply{!only_for_repeats<Groupings>(info.type) &&
+                                                           Groupings::applies(info.type, raw)...};
+        const auto candidates = std::count(apply.begin(), apply.end(), true);
+        if (candidates == 0) return {};
+        if (candidates == 1) {
+            constexpr std::array<wire_id, sizeof...(Groupings)> ids{Groupings::id...};
+            return {ids[static_cast<std::size_t>(std::find(apply.begin(), apply.end(), true) - apply.begin())]};
+        }
         const block_sample sample = sample_of(raw, memory);
-        wire_id best = no_grouping;
-        std::size_t best_cost = 0;
-        i = 0;
+        finalists best;
+        std::size_t first_cost = ~std::size_t{0}, second_cost = first_cost, i = 0;
         const auto consider = [&]<class G>(std::type_identity<G>) {
             if (!apply[i++] || !G::applies(info.type, sample.bytes)) return;
             const std::size_t cost = estimated_cost<G>(sample, memory);
-            if (best == no_grouping || cost < best_cost || (cost == best_cost && G::id < best)) {
-                best = G::id;
-                best_cost = cost;
+            if (cost < first_cost || (cost == first_cost && G::id < best.first)) {
+                best = {G::id, best.first};
+                second_cost = std::exchange(first_cost, cost);
+            } else if (cost < second_cost || (cost == second_cost && G::id < best.second)) {
+                best.second = G::id;
+                second_cost = cost;
             }
         };
         (consider(std::type_identity<Groupings>{}), ...);
-        return best == no_grouping ? only : best;
+        if (!tries_second || second_cost > first_cost + first_cost / 32) best.second = no_grouping;
+        return best;
     }
 
     /// A part of a block, and how many times larger the block is.
@@ -155,14 +166,34 @@ private:
         detail::split_block<G>(raw, std::span<const bytes_span, G::streams>(streams), memory);
     }
 
+    template <class G>
+    static bool only_for_repeats(const dtype& type) noexcept {
+        if constexpr (requires { G::for_repeats_of(type); })
+            return G::for_repeats_of(type);
+        else
+            return false;
+    }
+
+    /// Whether eight-byte strings come again, signs of floats left out.
+    static bool has_repeats(const block_info& info, bytes_view raw) noexcept {
+        const std::size_t width =
+            info.type.bits == 16 || info.type.bits == 32 || info.type.bits == 64 ? info.type.bits / 8u : 1;
+        const bool floats = info.type.kind == number_kind::floating && width > 1;
+        std::uint64_t mask = ~std::uint64_t{0};
+        for (std::size_t word = 1; floats && word <= 8 / width; ++word)
+            mask &= ~(std::uint64_t{1} << (8 * width * word - 1));
+        return repeats_in_256(raw, probe_bytes, width, mask) >= 8;
+    }
+
     template <class... Groupings>
-    static void try_groupings(one_of<Groupings...>, wire_id chosen, const block_info& info, bytes_view raw,
+    static void try_groupings(one_of<Groupings...>, const finalists& chosen, const block_info& info, bytes_view raw,
                               bytes_span out, scratch& memory, candidate& best) {
+        const bool repeats = has_full_trials && has_repeats(info, raw);
         const auto attempt = [&]<class G>(std::type_identity<G>) {
             static_assert(detail::require_grouping_policy<G>());
-            const bool repeats = G::id == grouping::whole::id && has_full_trials && G::applies(info.type, raw) &&
-                                 repeats_in_256(raw) >= 16;
-            if (G::id == chosen || repeats) try_grouping<G>(info, raw, out, memory, best);
+            const bool for_repeats = repeats && only_for_repeats<G>(info.type) && G::applies(info.type, raw);
+            if (G::id == chosen.first || G::id == chosen.second || for_repeats)
+                try_grouping<G>(info, raw, out, memory, best);
         };
         (attempt(std::type_identity<Groupings>{}), ...);
     }
@@ -218,6 +249,22 @@ private:
     }
     static constexpr bool has_full_trials = any_without_estimate(entropy_list{});
 
+    /// Bytes of a block that has_repeats() may look at.
+    static constexpr std::size_t probe_bytes = [] {
+        if constexpr (requires { Policies::probe_bytes; })
+            return std::size_t{Policies::probe_bytes};
+        else
+            return std::size_t{16384};
+    }();
+
+    /// Policies for which size is all may have the second best estimate encoded as well, when it is close.
+    static constexpr bool tries_second = [] {
+        if constexpr (requires { Policies::tries_second; })
+            return bool{Policies::tries_second};
+        else
+            return false;
+    }();
+
     /// Policies that would rather be fast may count only a part of each stream.
     static constexpr std::size_t counted_part = [] {
         if constexpr (requires { Policies::counted_part; })
@@ -245,13 +292,15 @@ private:
         const std::size_t step = (n - stretch) / (stretches - 1);
         std::array<std::uint8_t, stretches * stretch> part;
         for (std::size_t s = 0; s < stretches; ++s)
-            std::copy_n(stream.begin() + static_cast<std::ptrdiff_t>(s * step), stretch, part.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+            std::copy_n(stream.begin() + static_cast<std::ptrdiff_t>(s * step), stretch,
+                        part.begin() + static_cast<std::ptrdiff_t>(s * stretch));
         memory.kernels().histogram(part.data(), part.size(), sample.counts.data());
         sample.distinct = 256; // as far as entropy_bytes() cares
         // A sample of m fair bytes seems to have 255 / (2 m ln 2) bits less than eight: 0.045 for 4096 of them.
         const std::size_t ideal = entropy_bytes(sample) + sample.size_bytes * 45 / 8000;
-        return selector::cost(entropy_list_id(entropy_list{}), n / sample.size_bytes * ideal, n) >=
-               selector::cost(entropy::stored::id, n, n);
+        const bool dearer = selector::cost(entropy_list_id(entropy_list{}), n / sample.size_bytes * ideal, n) >=
+                            selector::cost(entropy::stored::id, n, n);
+        return dearer && (!has_full_trials || repeats_in_256(stream, 4096) < 8);
     }
 
     /// The id of a policy that works for its bytes, to ask the selector for its price.
@@ -271,9 +320,14 @@ private:
             // Rows mean something to a stream that has one symbol for each element.
             const bool by_element =
                 info.row_elems != 0 && std::uint64_t{n} * info.type.bits == std::uint64_t{block_bytes} * 8;
-            const encode_context context{statistics, memory.kernels(), memory,
-                                         by_element ? static_cast<std::size_t>(info.row_elems) : 0,
-                                         by_element ? static_cast<std::size_t>(info.first_elem % info.row_elems) : 0};
+            encode_context context{statistics, memory.kernels(), memory};
+            context.probe_bytes = probe_bytes;
+            context.many_parts = info.parts.size() > 1;
+            if (by_element) {
+                context.row_symbols = static_cast<std::size_t>(info.row_elems);
+                context.first_in_row = static_cast<std::size_t>(info.first_elem % info.row_elems);
+                context.last_symbols = static_cast<std::size_t>(info.last_elems);
+            }
             choice best{entropy::stored::id, selector::cost(entropy::stored::id, n, n)};
             choose_by_estimate(entropy_list{}, n, context, best);
             encode_chosen(entropy_list{}, best.id, stream, out, context, entry);

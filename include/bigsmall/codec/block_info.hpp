@@ -17,6 +17,8 @@ struct block_info {
     std::uint64_t first_elem = 0;
     /// Elements of each part, when the block is made of several tensors; they add up to the block.
     std::span<const std::uint32_t> parts = {};
+    /// Elements of the last dimension; 0 when there are fewer than two dimensions.
+    std::uint64_t last_elems = 0;
 };
 
 } // namespace bigsmall

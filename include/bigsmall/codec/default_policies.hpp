@@ -11,6 +11,7 @@
 #include <bigsmall/codec/entropy/wavelet.hpp>
 #include <bigsmall/codec/grouping/joint_fields.hpp>
 #include <bigsmall/codec/grouping/planes.hpp>
+#include <bigsmall/codec/grouping/sign_apart.hpp>
 #include <bigsmall/codec/grouping/whole.hpp>
 #include <bigsmall/codec/grouping/zero_runs.hpp>
 #include <bigsmall/codec/policy_set.hpp>
@@ -44,10 +45,17 @@ struct balanced_policies {
 
 /// The fewest bytes.
 struct storage_policies {
-    using grouping = balanced_policies::grouping;
+    using grouping =
+        one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
+               grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
+               grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
+               grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::sign_apart<2>, grouping::sign_apart<4>,
+               grouping::sign_planes<2>, grouping::sign_planes<4>>;
     using entropy = one_of<entropy::stored, entropy::constant, entropy::rans, entropy::basic_wavelet<1000, 18>,
                            entropy::basic_classed_wavelet<1000, 18>>;
     using selector = selector::smallest;
+    static constexpr std::size_t probe_bytes = std::size_t{1} << 20;
+    static constexpr bool tries_second = true;
 };
 
 struct default_policies : balanced_policies {};

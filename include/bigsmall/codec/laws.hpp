@@ -99,7 +99,9 @@ template <class E>
 std::string check_entropy_sample(const byte_buffer& sample, const kernel::table& kernels, std::size_t row_symbols) {
     scratch memory(kernels);
     const stream_statistics statistics = statistics_of(sample, kernels);
-    const encode_context context{statistics, kernels, memory, row_symbols, row_symbols / 3};
+    encode_context context{statistics, kernels, memory, row_symbols, row_symbols / 3};
+    context.last_symbols = row_symbols / 4;
+    context.many_parts = row_symbols == 1;
     byte_buffer coded(E::bound(sample.size()) + guard_bytes, 0x5a);
     const auto written =
         bigsmall::detail::encode_stream<E>(sample, bytes_span(coded).first(coded.size() - guard_bytes), context);

@@ -26,6 +26,12 @@ struct encode_context {
     /// symbols of its row precede the stream's first.
     std::size_t row_symbols = 0;
     std::size_t first_in_row = 0;
+    /// Symbols of the last dimension under the same condition, 0 otherwise; rows are whole numbers of these.
+    std::size_t last_symbols = 0;
+    /// Whether the stream is made of several tensors.
+    bool many_parts = false;
+    /// Bytes of a block that may be looked at to see whether an LZ coder would find repeats.
+    std::size_t probe_bytes = 32768;
 };
 
 /// Streams of one block: at most this many, so that a hostile header cannot ask for more.
@@ -114,6 +120,10 @@ concept merges_streams = requires(std::span<const bytes_view, G::streams> stream
 ///                                      fills streams of exactly those sizes; it directly follows the plan for the
 ///                                      same block, so what plan left in scratch::purpose::grouping is still there
 ///   merge(streams, raw, kernels)       total: sizes and contents are checked
+/// Optional:
+///   for_repeats_of(type) -> bool       whether the grouping helps with blocks of this type only where bytes repeat:
+///   then
+///                                      it is tried in full when they seem to, and not otherwise
 template <class G>
 concept grouping_policy = has_wire_name<G> &&(G::streams >= 1 && G::streams <= max_streams) &&
                           (plans_streams<G> || plans_with_memory<G>)&&applies_to_blocks<G> &&

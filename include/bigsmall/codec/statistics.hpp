@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/kernel/table.hpp>
@@ -34,16 +35,24 @@ inline stream_statistics statistics_of(bytes_view stream, const kernel::table& k
     return s;
 }
 
-/// The same from one stretch of 4 KiB in `Part`, scaled up. Every value between the lowest and the highest that occur
-/// counts at least once, so that a code made from these numbers has a word for all of them.
+/// The same from one stretch of 256 bytes in `Part`, scaled up. Every value between the lowest and the highest that
+/// occur counts at least once, so that a code made from these numbers has a word for all of them.
 template <std::size_t Part>
 stream_statistics sampled_statistics_of(bytes_view stream, const kernel::table& kernels) noexcept {
-    constexpr std::size_t stretch = 4096;
-    if (Part == 1 || stream.size() < 4 * Part * stretch) return statistics_of(stream, kernels);
+    constexpr std::size_t stretch = 256, batch = 64;
+    if (Part == 1 || stream.size() < 4 * Part * stretch * batch) return statistics_of(stream, kernels);
     stream_statistics s;
     s.size_bytes = stream.size();
-    for (std::size_t at = 0; at + stretch <= stream.size(); at += stretch * Part)
-        kernels.histogram(stream.data() + at, stretch, s.counts.data());
+    std::array<std::uint8_t, stretch * batch> together;
+    std::size_t held = 0;
+    for (std::size_t at = 0; at + stretch <= stream.size(); at += stretch * Part) {
+        std::memcpy(together.data() + held, stream.data() + at, stretch);
+        held += stretch;
+        if (held != together.size()) continue;
+        kernels.histogram(together.data(), held, s.counts.data());
+        held = 0;
+    }
+    kernels.histogram(together.data(), held, s.counts.data());
     s.lowest = 255;
     for (const std::uint8_t byte : stream) {
         s.lowest = byte < s.lowest ? byte : s.lowest;
@@ -81,26 +90,28 @@ inline std::size_t entropy_bytes(const stream_statistics& s) noexcept {
 }
 
 /// How many of 256 sampled positions repeat an earlier eight-byte string: a cheap sign that an LZ coder would find
-/// something. Low-entropy noise of weights stays in single digits.
-inline unsigned repeats_in_256(bytes_view stream) noexcept {
+/// something. Low-entropy noise of weights stays in single digits. The sample is taken by content (a string is looked
+/// at when its hash says so), so that a repeat is seen at any distance, however thin the sample. `step_bytes` is the
+/// width of the words; `mask` leaves bits of a string out, signs for example. Looks at `enough_bytes` from the middle.
+inline unsigned repeats_in_256(bytes_view stream, std::size_t enough_bytes, std::size_t step_bytes = 1,
+                               std::uint64_t mask = ~std::uint64_t{0}) noexcept {
+    if (stream.size() > enough_bytes)
+        stream = stream.subspan((stream.size() - enough_bytes) / 2 / step_bytes * step_bytes, enough_bytes);
     if (stream.size() < 16) return 0;
-    constexpr std::size_t slots = 4096;
+    constexpr std::size_t slots = 8192;
     std::array<std::uint32_t, slots> seen{}; // position + 1 of the last string with that hash
-    unsigned sampled = 0, repeated = 0;
-    // Short consecutive stretches, spread over the stream: repeats at any distance and alignment can meet.
-    const std::size_t stretch = 32;
     const std::size_t last = stream.size() - 8;
-    const std::size_t step = last / 64 > stretch ? last / 64 : stretch;
-    for (std::size_t start = 0; start <= last; start += step) {
-        for (std::size_t i = start; i < start + stretch && i <= last; ++i) {
-            const auto text = load_le<std::uint64_t>(stream.data() + i);
-            const auto slot = static_cast<std::size_t>(text * 0x9e3779b97f4a7c15ull >> 52);
-            if (seen[slot] != 0 && load_le<std::uint64_t>(stream.data() + seen[slot] - 1) == text) ++repeated;
-            seen[slot] = static_cast<std::uint32_t>(i + 1);
-            ++sampled;
-        }
+    unsigned sampled = 0, repeated = 0;
+    for (std::size_t i = 0; i <= last; i += step_bytes) {
+        const std::uint64_t text = load_le<std::uint64_t>(stream.data() + i) & mask;
+        const std::uint64_t hash = text * 0x9e3779b97f4a7c15ull;
+        if ((hash >> 32 & 7) != 0) continue;
+        const auto slot = static_cast<std::size_t>(hash >> 51);
+        if (seen[slot] != 0 && (load_le<std::uint64_t>(stream.data() + seen[slot] - 1) & mask) == text) ++repeated;
+        seen[slot] = static_cast<std::uint32_t>(i + 1);
+        ++sampled;
     }
-    return repeated * 256 / sampled;
+    return sampled == 0 ? 0 : repeated * 256 / sampled;
 }
 
 } // namespace bigsmall

@@ -18,7 +18,9 @@ namespace bigsmall::kernel::avx2 {
 
 #define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 
-inline bool half_line_aligned(const std::uint8_t* to) noexcept { return reinterpret_cast<std::uintptr_t>(to) % 32 == 0; }
+inline bool half_line_aligned(const std::uint8_t* to) noexcept {
+    return reinterpret_cast<std::uintptr_t>(to) % 32 == 0;
+}
 
 /// Past the caches when streaming: lines that are written whole need not be read first. `to` is then aligned, and a
 /// fence must follow before another thread looks.

@@ -24,7 +24,8 @@
 namespace bigsmall::kernel::avx512 {
 
 #define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
+    __attribute__((                                                                                                    \
+        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 inline bool line_aligned(const std::uint8_t* to) noexcept { return reinterpret_cast<std::uintptr_t>(to) % 64 == 0; }
 

@@ -20,7 +20,8 @@
 namespace bigsmall::kernel::avx512 {
 
 #define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
+    __attribute__((                                                                                                    \
+        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 inline constexpr std::uint64_t first_48 = (std::uint64_t{1} << 48) - 1;
 

@@ -22,7 +22,8 @@
 namespace bigsmall::kernel::avx512 {
 
 #define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
+    __attribute__((                                                                                                    \
+        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 /// The last, incomplete word of a bitmap. A masked load touches no byte that its mask leaves out.
 BIGSMALL_TARGET_AVX512 inline std::uint64_t last_bits(const std::uint8_t* bits, std::size_t count) noexcept {

@@ -24,11 +24,12 @@ struct runnable_tables {
         tables[count++] = &scalar::functions;
 #if defined(__x86_64__)
         __builtin_cpu_init();
-        const bool has_avx2 =
-            __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+        const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                              __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
         const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                                __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512vpopcntdq");
+                                __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+                                __builtin_cpu_supports("avx512vpopcntdq");
         if (has_avx2) tables[count++] = &avx2::functions;
         if (has_avx512) tables[count++] = &avx512::functions;
 #endif

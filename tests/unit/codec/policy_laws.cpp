@@ -33,6 +33,10 @@ TEST_CASE("grouping policies obey the laws", "[codec][laws]") {
     CHECK(laws::broken_by_grouping<grouping::joint_fields<2>>(type("BF16")) == "");
     CHECK(laws::broken_by_grouping<grouping::joint_fields<4>>(type("F32")) == "");
     CHECK(laws::broken_by_grouping<grouping::joint_fields<4>>(type("C64")) == "");
+    CHECK(laws::broken_by_grouping<grouping::sign_apart<2>>(type("F16")) == "");
+    CHECK(laws::broken_by_grouping<grouping::sign_apart<4>>(type("F32")) == "");
+    CHECK(laws::broken_by_grouping<grouping::sign_planes<2>>(type("BF16")) == "");
+    CHECK(laws::broken_by_grouping<grouping::sign_planes<4>>(type("C64")) == "");
     CHECK(laws::broken_by_grouping<grouping::zero_runs<1>>(type("BOOL")) == "");
     CHECK(laws::broken_by_grouping<grouping::zero_runs<2>>(type("F16")) == "");
     CHECK(laws::broken_by_grouping<grouping::zero_runs<4>>(type("F32")) == "");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
 // Wire id 6: symbols sorted into classes, each class under its own wavelet tree (wavelet.hpp).
 //
-// Two ways to know a symbol's class. By row: each row of the matrix is stored with the number of its class, for weights
-// whose scale differs from row to row. By lag: the class follows from the symbol one row (or any fixed distance)
-// before, for weights whose scale differs from column to column, and for filters that resemble their neighbours. In
-// both, the symbols of a class are decoded as one sequence, at full speed, before they are put in their places: nothing
-// is chosen symbol by symbol inside an entropy decoder.
+// Three ways to know a symbol's class. By row: each row of the matrix is stored with the number of its class, for
+// weights whose scale differs from row to row. By column: the same for columns. By lag: the class follows from the
+// symbol one row (or any fixed distance) before, for filters that resemble their neighbours. In all of them the symbols
+// of a class are decoded as one sequence, at full speed, before they are put in their places: nothing is chosen symbol
+// by symbol inside an entropy decoder.
 #pragma once
 
 #include <bit>
@@ -25,29 +25,38 @@ struct basic_classed_wavelet {
     static constexpr wire_id id = 6;
     static constexpr std::string_view name = "classed_wavelet";
 
+    /// Most rows or columns: their histograms take a KiB each.
+    static constexpr std::size_t most_lines = 4096;
+
     static constexpr std::size_t bound(std::size_t raw_bytes) noexcept {
-        return front_bytes + raw_bytes / 2 + max_classes * (wavelet_code::max_stored_bytes + max_varint_bytes) +
+        return front_bytes + most_lines / 2 + max_classes * (wavelet_code::max_stored_bytes + max_varint_bytes) +
                wavelet_writer::bound(raw_bytes, std::size_t{1} << PieceLog2) +
                max_classes * 2 * wavelet_tree::max_nodes;
     }
 
     /// Classes need rows, and symbols enough to pay for their tables.
     static bool promising(bytes_view raw, const encode_context& context) noexcept {
-        return context.row_symbols > 0 && raw.size() >= least_symbols && context.statistics.distinct > 1;
+        return (context.row_symbols > 0 || context.many_parts) && raw.size() >= least_symbols &&
+               context.statistics.distinct > 1;
     }
 
     /// Declines when one tree for all is estimated to be as small.
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out, const encode_context& context) {
         if (!promising(raw, context)) return std::nullopt;
-        const std::size_t single = single_tree_bytes(context.statistics);
-        const row_layout layout{context.row_symbols, context.first_in_row, raw.size()};
         plan best;
-        best.bytes = single;
-        consider_rows(raw, layout, context, best);
-        for (const std::size_t lag : {layout.row_symbols, std::size_t{1}})
+        best.bytes = single_tree_bytes(context.statistics);
+        const std::size_t row = context.row_symbols, last = context.last_symbols, first = context.first_in_row;
+        if (context.many_parts) // of unknown boundaries and like scale: short stretches find their classes
+            for (const std::size_t stretch : {std::size_t{64}, std::size_t{256}})
+                consider_rows(raw, {stretch, 0, raw.size()}, context, best);
+        if (row > 0) consider_rows(raw, {row, first, raw.size()}, context, best);
+        if (last > 0 && last != row) consider_rows(raw, {last, first % last, raw.size()}, context, best);
+        if (last > 0) consider_columns(raw, {last, first % last, raw.size()}, context, best);
+        if (row > 0 && last != row) consider_columns(raw, {row, first, raw.size()}, context, best);
+        for (const std::size_t lag : {row, std::size_t{1}})
             if (lag_pays(raw, lag)) consider_lag(raw, lag, best);
         if (best.codes.empty()) return std::nullopt;
-        return write(best, layout, raw, out, context);
+        return write(best, raw, out, context);
     }
 
     static status decode(bytes_view coded, bytes_span raw, scratch& memory) {
@@ -56,15 +65,15 @@ struct basic_classed_wavelet {
         const unsigned kind = cursor.read<std::uint8_t>();
         const std::size_t classes = cursor.read<std::uint8_t>();
         if (!cursor.ok()) return status::truncated;
-        if (piece_log2 < 10 || piece_log2 > 18 || kind > by_lag || classes == 0 || classes > max_classes)
+        if (piece_log2 < 10 || piece_log2 > 18 || kind > by_column || classes == 0 || classes > max_classes)
             return status::corrupt;
         wavelet_reader reader(std::size_t{1} << piece_log2, memory);
-        return kind == by_row ? decode_rows(cursor, classes, reader, raw, memory)
-                              : decode_lag(cursor, classes, reader, raw, memory);
+        return kind == by_lag ? decode_lag(cursor, classes, reader, raw, memory)
+                              : decode_lines(cursor, classes, kind == by_row, reader, raw, memory);
     }
 
 private:
-    enum kind : std::uint8_t { by_row = 0, by_lag = 1 };
+    enum kind : std::uint8_t { by_row = 0, by_lag = 1, by_column = 2 };
     static constexpr std::size_t front_bytes = 3 + 2 * max_varint_bytes + 2 * 256 + 8;
     static constexpr std::size_t least_symbols = 1024;
     using histogram = std::array<std::uint32_t, 256>;
@@ -72,7 +81,8 @@ private:
     struct plan {
         std::size_t bytes = 0; ///< estimated
         kind by = by_row;
-        row_classes rows;
+        row_layout layout;
+        row_classes lines; ///< rows or columns
         lag_classes lag;
         std::vector<wavelet_code> codes; ///< of each class; none: one tree for all
     };
@@ -110,18 +120,35 @@ private:
     }
 
     static void consider_rows(bytes_view raw, const row_layout& layout, const encode_context& context, plan& best) {
-        const std::size_t rows = layout.rows();
-        // Histograms of very many short rows would take more memory and time than they can save.
-        if (rows < 2 || rows > 16384 || layout.row_symbols < 16) return;
-        const std::vector<histogram> counts = row_classes::count_rows(raw, layout, context.kernels);
-        for (const std::size_t wanted : {std::size_t{4}, std::size_t{12}}) {
-            if (wanted > rows) break;
-            row_classes found = row_classes::find(layout, counts, wanted, 4);
+        if (layout.rows() < 2 || layout.rows() > most_lines || layout.row_symbols < 16) return;
+        consider_lines(by_row, layout, row_classes::count_rows(raw, layout, context.kernels), 0, best);
+    }
+
+    static void consider_columns(bytes_view raw, const row_layout& layout, const encode_context&, plan& best) {
+        const std::size_t columns = layout.row_symbols;
+        if (columns < 2 || columns > most_lines || raw.size() / columns < 16) return;
+        std::vector<histogram> counts(columns);
+        std::size_t column = layout.first_in_row;
+        for (const std::uint8_t symbol : raw) {
+            ++counts[column][symbol];
+            if (++column == columns) column = 0;
+        }
+        consider_lines(by_column, layout, counts, raw.size() / slow_price, best);
+    }
+
+    /// Putting symbols back one by one is the slow kind of decoding: it must save this part of a byte for each symbol.
+    static constexpr std::size_t slow_price = 256;
+
+    static void consider_lines(kind by, const row_layout& layout, const std::vector<histogram>& counts,
+                               std::size_t price, plan& best) {
+        for (const std::size_t wanted : {std::size_t{2}, std::size_t{4}, std::size_t{12}}) {
+            if (wanted > counts.size() || layout.symbols < wanted * least_symbols / 2) break;
+            row_classes found = row_classes::find(counts, wanted, 4);
             std::vector<wavelet_code> codes;
-            const std::size_t side = (rows * bits_for(found.classes) + 7) / 8;
-            const std::size_t bytes = codes_for(found.sums(counts), codes) + side + front_bytes / 32;
-            if (bytes >= best.bytes) continue;
-            best = {bytes, by_row, std::move(found), {}, std::move(codes)};
+            const std::size_t side = (counts.size() * bits_for(found.classes) + 7) / 8;
+            const std::size_t bytes = codes_for(found.sums(counts), codes) + side + 12;
+            if (bytes + price >= best.bytes) continue;
+            best = {bytes + price, by, layout, std::move(found), {}, std::move(codes)};
         }
     }
 
@@ -131,15 +158,15 @@ private:
             if (found.classes < 2) return;
             std::vector<wavelet_code> codes;
             const std::size_t bytes = codes_for(found.count(raw), codes) + found.stored_bytes() + 4 * found.classes;
-            if (bytes >= best.bytes) continue;
-            best = {bytes, by_lag, {}, std::move(found), std::move(codes)};
+            if (bytes + raw.size() / slow_price >= best.bytes) continue;
+            best = {bytes + raw.size() / slow_price, by_lag, {}, {}, std::move(found), std::move(codes)};
         }
     }
 
     /// Whether knowing if the symbol `lag` before is above the median saves a hundredth, judged by a sample. Putting
     /// symbols back by lag is the slow kind of decoding: it has to be worth it.
     static bool lag_pays(bytes_view raw, std::size_t lag) noexcept {
-        if (lag > raw.size() / 2) return false;
+        if (lag == 0 || lag > raw.size() / 2) return false;
         constexpr std::size_t enough = 16384;
         const std::size_t begin = lag + (raw.size() - lag > enough ? (raw.size() - lag - enough) / 2 : 0);
         const std::size_t end = std::min(raw.size(), begin + enough);
@@ -161,25 +188,23 @@ private:
         return static_cast<unsigned>(std::bit_width(classes - 1));
     }
 
-    static std::size_t write(const plan& chosen, const row_layout& layout, bytes_view raw, bytes_span out,
-                             const encode_context& context) {
+    static std::size_t write(const plan& chosen, bytes_view raw, bytes_span out, const encode_context& context) {
         std::uint8_t* at = out.data();
         *at++ = PieceLog2;
         *at++ = chosen.by;
         *at++ = static_cast<std::uint8_t>(chosen.codes.size());
-        const std::vector<byte_buffer> symbols =
-            chosen.by == by_row ? sort_rows(chosen.rows, layout, raw) : chosen.lag.sort(raw);
-        if (chosen.by == by_row) {
-            at += store_varint(at, layout.row_symbols);
-            at += store_varint(at, layout.first_in_row);
-            bit_writer writer(at);
-            for (const std::uint8_t c : chosen.rows.of_row)
-                writer.put(c, bits_for(chosen.codes.size()));
-            at += writer.finish();
-        } else {
+        const std::vector<byte_buffer> symbols = chosen.by == by_lag ? chosen.lag.sort(raw) : sort_lines(chosen, raw);
+        if (chosen.by == by_lag) {
             at += chosen.lag.store(at);
             for (std::size_t c = 0; c + 1 < symbols.size(); ++c)
                 at += store_varint(at, symbols[c].size());
+        } else {
+            at += store_varint(at, chosen.layout.row_symbols);
+            at += store_varint(at, chosen.layout.first_in_row);
+            bit_writer writer(at);
+            for (const std::uint8_t c : chosen.lines.of_row)
+                writer.put(c, bits_for(chosen.codes.size()));
+            at += writer.finish();
         }
         for (const wavelet_code& code : chosen.codes)
             at += code.store(at);
@@ -190,11 +215,21 @@ private:
         return front + writer.finish();
     }
 
-    static std::vector<byte_buffer> sort_rows(const row_classes& rows, const row_layout& layout, bytes_view raw) {
-        std::vector<byte_buffer> symbols(rows.classes);
-        for (std::size_t row = 0; row < rows.of_row.size(); ++row) {
-            const bytes_view here = raw.subspan(layout.begin(row), layout.size(row));
-            symbols[rows.of_row[row]].insert(symbols[rows.of_row[row]].end(), here.begin(), here.end());
+    static std::vector<byte_buffer> sort_lines(const plan& chosen, bytes_view raw) {
+        std::vector<byte_buffer> symbols(chosen.lines.classes);
+        const row_layout& layout = chosen.layout;
+        if (chosen.by == by_row) {
+            for (std::size_t row = 0; row < chosen.lines.of_row.size(); ++row) {
+                const bytes_view here = raw.subspan(layout.begin(row), layout.size(row));
+                byte_buffer& to = symbols[chosen.lines.of_row[row]];
+                to.insert(to.end(), here.begin(), here.end());
+            }
+            return symbols;
+        }
+        std::size_t column = layout.first_in_row;
+        for (const std::uint8_t symbol : raw) {
+            symbols[chosen.lines.of_row[column]].push_back(symbol);
+            if (++column == layout.row_symbols) column = 0;
         }
         return symbols;
     }
@@ -213,37 +248,56 @@ private:
         return reader.close();
     }
 
-    static status decode_rows(byte_cursor& cursor, std::size_t classes, wavelet_reader& reader, bytes_span raw,
-                              scratch& memory) {
+    static status decode_lines(byte_cursor& cursor, std::size_t classes, bool rows, wavelet_reader& reader,
+                               bytes_span raw, scratch& memory) {
         const std::uint64_t row_symbols = cursor.read_varint(), first_in_row = cursor.read_varint();
         if (!cursor.ok()) return status::truncated;
-        if (row_symbols == 0 || first_in_row >= row_symbols) return status::corrupt;
-        if (row_symbols > raw.size() + first_in_row && first_in_row > std::size_t(-1) / 2) return status::corrupt;
-        const row_layout layout{
-            static_cast<std::size_t>(std::min<std::uint64_t>(row_symbols, std::size_t(-1) / 4)),
-            static_cast<std::size_t>(std::min<std::uint64_t>(first_in_row, std::size_t(-1) / 4 - 1)), raw.size()};
-        const std::size_t rows = layout.rows();
-        if (rows * bits_for(classes) > 8 * std::uint64_t{cursor.left()}) return status::truncated;
-        std::vector<std::uint8_t> of_row(rows);
-        std::vector<std::size_t> sizes(classes);
+        constexpr std::uint64_t most = std::uint64_t{1} << 48; // keeps sums of these far from overflow
+        if (row_symbols == 0 || row_symbols > most || first_in_row >= row_symbols) return status::corrupt;
+        const row_layout layout{static_cast<std::size_t>(row_symbols), static_cast<std::size_t>(first_in_row),
+                                raw.size()};
+        const std::size_t lines = rows ? layout.rows() : layout.row_symbols;
+        if (bits_for(classes) != 0 && lines > 8 * cursor.left() / bits_for(classes)) return status::truncated;
+        if (lines > raw.size() + layout.row_symbols && rows) return status::corrupt;
+        if (!rows && lines > raw.size()) return status::corrupt;
+        std::vector<std::uint8_t> of_line(lines);
         bit_reader reader_of_classes(cursor);
-        for (std::size_t row = 0; row < rows; ++row) {
+        for (std::uint8_t& c : of_line) {
             for (unsigned bit = 0; bit < bits_for(classes); ++bit)
-                of_row[row] = static_cast<std::uint8_t>(of_row[row] | reader_of_classes.get_bit() << bit);
-            if (of_row[row] >= classes) return status::corrupt;
-            sizes[of_row[row]] += layout.size(row);
+                c = static_cast<std::uint8_t>(c | reader_of_classes.get_bit() << bit);
+            if (c >= classes) return status::corrupt;
         }
+        if (reader_of_classes.exhausted()) return status::truncated;
+        std::vector<std::size_t> sizes(classes);
+        for (std::size_t line = 0; line < lines; ++line)
+            sizes[of_line[line]] += rows ? layout.size(line) : column_size(layout, line);
         const bytes_span symbols = memory.memory(scratch::purpose::classes, raw.size());
         if (const status s = read_classes(cursor, sizes, reader, symbols); s != status::ok) return s;
+
         std::vector<const std::uint8_t*> next(classes, symbols.data());
         for (std::size_t c = 1; c < classes; ++c)
             next[c] = next[c - 1] + sizes[c - 1];
-        for (std::size_t row = 0; row < rows; ++row) {
-            std::copy_n(next[of_row[row]], layout.size(row),
-                        raw.begin() + static_cast<std::ptrdiff_t>(layout.begin(row)));
-            next[of_row[row]] += layout.size(row);
+        if (rows) {
+            for (std::size_t row = 0; row < lines; ++row) {
+                std::copy_n(next[of_line[row]], layout.size(row),
+                            raw.begin() + static_cast<std::ptrdiff_t>(layout.begin(row)));
+                next[of_line[row]] += layout.size(row);
+            }
+            return status::ok;
+        }
+        std::size_t column = layout.first_in_row;
+        for (std::uint8_t& symbol : raw) {
+            symbol = *next[of_line[column]]++;
+            if (++column == lines) column = 0;
         }
         return status::ok;
+    }
+
+    /// Symbols of a column: one for each whole or partial row that reaches it.
+    static std::size_t column_size(const row_layout& layout, std::size_t column) noexcept {
+        const std::size_t end = layout.first_in_row + layout.symbols;
+        const std::size_t until = end > column ? (end - column + layout.row_symbols - 1) / layout.row_symbols : 0;
+        return until - (column < layout.first_in_row ? 1 : 0);
     }
 
     static status decode_lag(byte_cursor& cursor, std::size_t classes, wavelet_reader& reader, bytes_span raw,

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <bigsmall/codec/entropy/bitstream.hpp>
 #include <bigsmall/codec/statistics.hpp>
@@ -84,35 +85,34 @@ struct stored_lengths {
 
     enum form : std::uint8_t {
         nibbles = 0,     ///< four bits a symbol, low nibble first
-        differences = 1, ///< Rice codes (k = 0) of the zigzag difference to the length before, at first 8
+        differences = 1, ///< as below, when all symbols between the lowest and the highest occur: without the gaps
+        gaps = 2,        ///< for each symbol that occurs: absent symbols before it (Rice, k = 1), then the zigzag
+                         ///< difference of its length to that of the one before, at first 8 (Rice, k = 0)
     };
 
-    /// Writes the smaller form and returns its size. A code of a single symbol has the length 0 everywhere: lowest and
+    /// Writes the smallest form and returns its size. A code of a single symbol has the length 0 everywhere: lowest and
     /// highest are equal then, and nothing follows.
     static std::size_t store(const code_lengths& lengths, std::uint8_t lowest, std::uint8_t highest,
                              std::uint8_t* out) noexcept {
         out[0] = lowest;
         out[1] = highest;
         if (lowest == highest) return 2;
-        const std::size_t symbols = std::size_t{highest} - lowest + 1;
-        std::size_t difference_bits = 0;
-        for_each_difference(lengths, lowest, highest, [&](std::uint32_t zigzag) { difference_bits += zigzag + 1; });
-        const bool smaller = (difference_bits + 7) / 8 < (symbols + 1) / 2;
-        out[2] = smaller ? differences : nibbles;
+        const choice best = smallest(lengths, lowest, highest);
+        out[2] = best.stored_form;
         bit_writer writer(out + 3);
-        if (smaller)
-            for_each_difference(lengths, lowest, highest, [&](std::uint32_t zigzag) { writer.put_rice(zigzag, 0); });
-        else
+        if (best.stored_form == nibbles)
             for (std::size_t v = lowest; v <= highest; ++v)
                 writer.put(lengths[v], 4);
+        else
+            for_each_present(lengths, lowest, highest, [&](std::uint32_t absent, std::uint32_t zigzag) {
+                if (best.stored_form == gaps) writer.put_rice(absent, 1);
+                writer.put_rice(zigzag, 0);
+            });
         return 3 + writer.finish();
     }
 
     static std::size_t stored_bytes(const code_lengths& lengths, std::uint8_t lowest, std::uint8_t highest) noexcept {
-        if (lowest == highest) return 2;
-        std::size_t difference_bits = 0;
-        for_each_difference(lengths, lowest, highest, [&](std::uint32_t zigzag) { difference_bits += zigzag + 1; });
-        return 3 + std::min((difference_bits + 7) / 8, (std::size_t{highest} - lowest + 2) / 2);
+        return lowest == highest ? 2 : 3 + (smallest(lengths, lowest, highest).bits + 7) / 8;
     }
 
     /// Reads lengths that fill the code space exactly.
@@ -124,28 +124,16 @@ struct stored_lengths {
         if (!cursor.ok()) return status::truncated;
         if (lowest == highest) return status::ok;
         const auto stored_form = cursor.read<std::uint8_t>();
-        if (lowest > highest || stored_form > differences) return status::corrupt;
+        if (lowest > highest || stored_form > gaps) return status::corrupt;
         bit_reader reader(cursor);
-        int before = first_guess;
+        const status loaded = stored_form == nibbles
+                                  ? load_nibbles(reader, lengths, lowest, highest)
+                                  : load_differences(reader, stored_form == gaps, lengths, lowest, highest);
+        if (reader.exhausted()) return status::truncated;
+        if (loaded != status::ok) return loaded;
         std::uint32_t used = 0;
-        for (std::size_t v = lowest; v <= highest; ++v) {
-            int length = 0;
-            if (stored_form == differences) {
-                const auto zigzag = reader.get_rice(0, 2 * max_length + 1);
-                if (!zigzag) return reader.exhausted() ? status::truncated : status::corrupt;
-                length =
-                    before + ((*zigzag & 1u) != 0 ? -static_cast<int>(*zigzag / 2) - 1 : static_cast<int>(*zigzag / 2));
-            } else {
-                for (unsigned bit = 0; bit < 4; ++bit)
-                    length |= static_cast<int>(reader.get_bit() << bit);
-            }
-            if (reader.exhausted()) return status::truncated;
-            if (length < 0 || length > static_cast<int>(max_length)) return status::corrupt;
-            lengths[v] = static_cast<std::uint8_t>(length);
+        for (const std::uint8_t length : lengths)
             if (length != 0) used += code_space >> length;
-            if (used > code_space) return status::corrupt;
-            before = length;
-        }
         return used == code_space ? status::ok : status::corrupt;
     }
 
@@ -153,14 +141,65 @@ private:
     static constexpr int first_guess = 8;
     static constexpr std::uint32_t code_space = 1u << max_length;
 
-    static void for_each_difference(const code_lengths& lengths, std::uint8_t lowest, std::uint8_t highest,
-                                    auto&& visit) noexcept {
+    struct choice {
+        form stored_form = nibbles;
+        std::size_t bits = 0;
+    };
+
+    static choice smallest(const code_lengths& lengths, std::uint8_t lowest, std::uint8_t highest) noexcept {
+        std::size_t difference_bits = 0, gap_bits = 0;
+        bool dense = true;
+        for_each_present(lengths, lowest, highest, [&](std::uint32_t absent, std::uint32_t zigzag) {
+            difference_bits += zigzag + 1;
+            gap_bits += absent / 2 + 2;
+            dense = dense && absent == 0;
+        });
+        choice best{nibbles, 4 * (std::size_t{highest} - lowest + 1)};
+        if (dense && difference_bits < best.bits) best = {differences, difference_bits};
+        if (!dense && difference_bits + gap_bits < best.bits) best = {gaps, difference_bits + gap_bits};
+        return best;
+    }
+
+    static void for_each_present(const code_lengths& lengths, std::uint8_t lowest, std::uint8_t highest,
+                                 auto&& visit) noexcept {
         int before = first_guess;
+        std::uint32_t absent = 0;
         for (std::size_t v = lowest; v <= highest; ++v) {
+            if (lengths[v] == 0) {
+                ++absent;
+                continue;
+            }
             const int difference = lengths[v] - before;
-            visit(static_cast<std::uint32_t>(difference >= 0 ? 2 * difference : -2 * difference - 1));
+            visit(std::exchange(absent, 0u),
+                  static_cast<std::uint32_t>(difference >= 0 ? 2 * difference : -2 * difference - 1));
             before = lengths[v];
         }
+    }
+
+    static status load_nibbles(bit_reader& reader, code_lengths& lengths, std::uint8_t lowest,
+                               std::uint8_t highest) noexcept {
+        for (std::size_t v = lowest; v <= highest; ++v)
+            for (unsigned bit = 0; bit < 4; ++bit)
+                lengths[v] = static_cast<std::uint8_t>(lengths[v] | reader.get_bit() << bit);
+        return status::ok;
+    }
+
+    static status load_differences(bit_reader& reader, bool with_gaps, code_lengths& lengths, std::uint8_t lowest,
+                                   std::uint8_t highest) noexcept {
+        int length = first_guess;
+        for (std::size_t v = lowest; v <= highest; ++v) {
+            if (with_gaps) {
+                const auto absent = reader.get_rice(1, 255);
+                if (!absent || *absent > highest - v) return status::corrupt;
+                v += *absent;
+            }
+            const auto zigzag = reader.get_rice(0, 2 * max_length + 1);
+            if (!zigzag) return status::corrupt;
+            length += (*zigzag & 1u) != 0 ? -static_cast<int>(*zigzag / 2) - 1 : static_cast<int>(*zigzag / 2);
+            if (length < 1 || length > static_cast<int>(max_length)) return status::corrupt;
+            lengths[v] = static_cast<std::uint8_t>(length);
+        }
+        return status::ok;
     }
 };
 

@@ -28,8 +28,7 @@ struct lag_classes {
         const std::size_t begin = lag + (raw.size() - lag > enough ? (raw.size() - lag - enough) / 2 : 0);
         for (std::size_t i = begin, end = std::min(raw.size(), begin + enough); i < end; ++i)
             ++followers[raw[i - lag]][raw[i]];
-        const row_layout layout{1, 0, 256};
-        const row_classes found = row_classes::find(layout, followers, wanted, 3);
+        const row_classes found = row_classes::find(followers, wanted, 3);
         lag_classes result;
         result.lag = lag;
         result.classes = found.classes;

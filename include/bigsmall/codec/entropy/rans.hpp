@@ -32,9 +32,10 @@ struct rans {
     }
     static std::size_t estimate(const encode_context& context) noexcept {
         if (context.statistics.distinct < 2) return static_cast<std::size_t>(-1);
-        // About ten bits a symbol of table, two of every four state bytes lost, and the rounding of frequencies.
+        // Two of every four bytes of the states are lost, and a little by the rounding of frequencies.
         const std::size_t body = entropy_bytes(context.statistics);
-        return body + body / 1024 + context.statistics.distinct + 2 * rans_lanes_for(context.statistics.size_bytes) + 4;
+        return body + body / 1024 + rans_table::from(context.statistics).stored_bytes() +
+               2 * rans_lanes_for(context.statistics.size_bytes);
     }
 
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out, const encode_context& context) noexcept {

@@ -50,16 +50,11 @@ struct rans_table {
         return entries;
     }
 
+    std::size_t stored_bytes() const noexcept { return 3 + (best_rice().bits + 7) / 8; }
+
     /// Writes the frequencies and returns their stored size.
     std::size_t store(bytes_span out) const noexcept {
-        unsigned best_k = 0;
-        std::size_t best_bits = static_cast<std::size_t>(-1);
-        for (unsigned k = 0; k < 12; ++k) {
-            std::size_t bits = 0;
-            for (std::size_t v = lowest; v <= highest; ++v)
-                bits += (frequencies[v] >> k) + 1 + k;
-            if (bits < best_bits) best_bits = bits, best_k = k;
-        }
+        const unsigned best_k = best_rice().k;
         out[0] = lowest;
         out[1] = highest;
         out[2] = static_cast<std::uint8_t>(best_k);
@@ -89,6 +84,23 @@ struct rans_table {
     }
 
 private:
+    struct rice {
+        unsigned k = 0;
+        std::size_t bits = static_cast<std::size_t>(-1);
+    };
+
+    /// The Rice parameter that makes the stored form smallest.
+    rice best_rice() const noexcept {
+        rice best;
+        for (unsigned k = 0; k < 12; ++k) {
+            std::size_t bits = 0;
+            for (std::size_t v = lowest; v <= highest; ++v)
+                bits += (frequencies[v] >> k) + 1 + k;
+            if (bits < best.bits) best = {k, bits};
+        }
+        return best;
+    }
+
     /// Rounding leaves the sum a little off: give to or take from the most frequent symbol, whose relative error
     /// is the smallest; only symbols that can afford it give.
     void balance(std::uint32_t sum) noexcept {

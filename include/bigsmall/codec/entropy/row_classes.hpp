@@ -34,12 +34,12 @@ struct row_classes {
     std::size_t classes = 1;
     std::vector<std::uint8_t> of_row;
 
-    /// `wanted` classes at most (empty ones are dropped), after `rounds` rounds of k-means.
-    static row_classes find(const row_layout& layout, const std::vector<std::array<std::uint32_t, 256>>& counts,
-                            std::size_t wanted, int rounds) {
+    /// Sorts rows (or columns, or contexts) by their histograms. `wanted` classes at most (empty ones are dropped),
+    /// after `rounds` rounds of k-means.
+    static row_classes find(const std::vector<std::array<std::uint32_t, 256>>& counts, std::size_t wanted, int rounds) {
         row_classes found;
         found.classes = wanted;
-        found.of_row.resize(layout.rows());
+        found.of_row.resize(counts.size());
         found.start(counts);
         for (int round = 0; round < rounds; ++round)
             if (!found.improve(counts)) break;

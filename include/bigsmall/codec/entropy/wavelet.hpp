@@ -31,7 +31,7 @@ struct basic_wavelet {
         const wavelet_code code = wavelet_code::from(context.statistics, LeastGain, bits);
         const std::size_t pieces = (context.statistics.size_bytes >> PieceLog2) + 1;
         return static_cast<std::size_t>(bits / 8) + pieces * code.tree.size / 2 + code.stored_bytes() + 6 +
-               (code.leveled != 0 ? 70 : 0);
+               code.states_bytes();
     }
 
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out, const encode_context& context) {

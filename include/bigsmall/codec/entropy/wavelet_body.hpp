@@ -30,7 +30,8 @@ struct wavelet_code {
     wavelet_tree tree;
     /// Of each node: a level of bernoulli.hpp (0: the bits as they are), perhaps with `inverted`.
     std::array<std::uint8_t, wavelet_tree::max_nodes> levels{};
-    std::size_t leveled = 0; ///< nodes from this one on have level 0
+    std::size_t leveled = 0;      ///< nodes from this one on have level 0
+    std::uint64_t coded_bits = 0; ///< bits, before coding, of the bitmaps that are coded; known to the encoder only
 
     /// The best code for these counts. A bitmap is coded when that saves more than 1 / `least_gain` of its bits and
     /// pays for saying so; 0 means never. `bits` becomes the size of all bitmaps, about.
@@ -57,10 +58,16 @@ struct wavelet_code {
             // A level takes seven bits, and each node before the last that has one takes a bit.
             if (gain < 12 || gain * least_gain < zeros + ones) continue;
             bits -= gain;
+            code.coded_bits += zeros + ones;
             code.levels[k] = static_cast<std::uint8_t>(chosen.level | (chosen.inverted ? inverted : 0));
             code.leveled = std::max(code.leveled, k + 1);
         }
         return code;
+    }
+
+    /// Bytes of the final states of rANS that carry nothing, about half of them.
+    std::size_t states_bytes() const noexcept {
+        return coded_bits == 0 ? 0 : 2 * rans_lanes_for(static_cast<std::size_t>(coded_bits / 8)) + 1;
     }
 
     std::size_t stored_bytes() const noexcept {
@@ -130,12 +137,12 @@ inline void invert(bytes_span bits) noexcept {
 /// Parts symbols into bitmaps. Plain ones are written at once, those to be coded are kept until finish().
 class wavelet_writer {
 public:
-    /// Room that finish() needs: for every symbol all 15 bits of its code, coded at twelve bits a byte at the worst; padding
-    /// and the states.
+    /// Room that finish() needs: for every symbol all 15 bits of its code, coded at twelve bits a byte at the worst;
+    /// padding and the states.
     static constexpr std::size_t bound(std::size_t symbols, std::size_t piece_symbols) noexcept {
         const std::size_t pieces = symbols / piece_symbols + 2;
-        return 3 * symbols + pieces * 2 * wavelet_tree::max_nodes + front_bytes +
-               4 * detail::max_rans_lanes + rans_encoder::slack_bytes;
+        return 3 * symbols + pieces * 2 * wavelet_tree::max_nodes + front_bytes + 4 * detail::max_rans_lanes +
+               rans_encoder::slack_bytes;
     }
 
     /// `out` has room for bound() bytes.

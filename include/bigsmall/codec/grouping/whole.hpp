@@ -13,10 +13,10 @@ struct whole {
     static constexpr std::string_view name = "whole";
     static constexpr std::size_t streams = 1;
 
-    /// Always legal; worth trying for byte-sized elements and where repeats show, which planes would cut apart.
-    static bool applies(const dtype& type, bytes_view raw) noexcept {
-        return type.bits <= 8 || type.kind == number_kind::opaque || repeats_in_256(raw) >= 16;
-    }
+    /// Always legal. Wide words are cut apart by other groupings; whole they are for repeats (see for_repeats_of).
+    static bool applies(const dtype&, bytes_view) noexcept { return true; }
+    static bool for_repeats_of(const dtype& type) noexcept { return type.bits > 8 && type.kind != number_kind::opaque; }
+
     static void plan(bytes_view raw, std::span<std::size_t, 1> sizes) noexcept { sizes[0] = raw.size(); }
     static void split(bytes_view raw, std::span<const bytes_span, 1> out, const kernel::table&) noexcept {
         std::copy(raw.begin(), raw.end(), out[0].begin());
