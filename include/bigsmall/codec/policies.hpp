@@ -78,6 +78,7 @@ concept has_bound = requires(std::size_t n) {
 /// Optional, for cheap selection:
 ///   estimate(context) -> std::size_t   expected coded bytes; without it the policy is tried in full
 ///   promising(raw, context) -> bool    whether a full try is worth its time
+///   class piecewise                    decoding in parts that fit a cache, see entropy/wavelet.hpp
 template <class E>
 concept entropy_policy = has_wire_name<E> && has_bound<E> &&
     (encodes_with_context<E> || encodes_plainly<E>)&&(decodes_with_memory<E> || decodes_with_kernels<E> ||
@@ -121,6 +122,8 @@ concept merges_streams = requires(std::span<const bytes_view, G::streams> stream
 ///                                      same block, so what plan left in scratch::purpose::grouping is still there
 ///   merge(streams, raw, kernels)       total: sizes and contents are checked
 /// Optional:
+///   part_of(streams, first, count, part) -> bool
+///                                      the streams of a part of the words, see grouping/planes.hpp
 ///   for_repeats_of(type) -> bool       whether the grouping helps with blocks of this type only where bytes repeat:
 ///   then
 ///                                      it is tried in full when they seem to, and not otherwise

@@ -50,13 +50,39 @@ struct policy_set {
         block_header header;
         if (const status s = block_header::load(cursor, raw.size(), header); s != status::ok) return s;
 
+        std::array<bytes_view, max_streams> streams;
+        const bytes_view lead = cursor.take(header.entries[0].coded_bytes);
+        if (const status s = decode_others(header, coded, cursor, streams, memory); s != status::ok) return s;
+        memory.ahead().expect(coded.subspan(coded.size() - cursor.left() - others_bytes(header)));
+        bool in_parts = false;
+        if (const status s = decode_in_parts(header, lead, streams, raw, memory, in_parts); in_parts || s != status::ok)
+            return s;
+        if (const status s = decode_lead(header.entries[0], lead, streams[0], memory); s != status::ok) return s;
+        return merge(header.grouping, std::span<const bytes_view>(streams).first(header.streams), raw,
+                     memory.kernels());
+    }
+
+    /// "field_planes<2>+huffman"; an id that this set does not know is shown as "unknown(id)".
+    static std::string name_of(coding_label label) {
+        return policy_name<true>(label.grouping) + "+" + policy_name<false>(label.entropy);
+    }
+
+private:
+    static std::size_t others_bytes(const block_header& header) noexcept {
+        std::size_t sum = 0;
+        for (const stream_entry& entry : std::span(header.entries).first(header.streams).subspan(1))
+            sum += entry.coded_bytes;
+        return sum;
+    }
+
+    /// All streams but the first, which stands in front of the cursor's place.
+    static status decode_others(const block_header& header, bytes_view coded, byte_cursor& cursor,
+                                std::array<bytes_view, max_streams>& streams, scratch& memory) {
         std::size_t planes_bytes = 0;
-        for (const stream_entry& entry : std::span(header.entries).first(header.streams))
+        for (const stream_entry& entry : std::span(header.entries).first(header.streams).subspan(1))
             if (entry.entropy != entropy::stored::id) planes_bytes += entry.raw_bytes;
         bytes_span planes = memory.memory(scratch::purpose::planes, planes_bytes);
-
-        std::array<bytes_view, max_streams> streams;
-        for (std::size_t i = 0; i < header.streams; ++i) {
+        for (std::size_t i = 1; i < header.streams; ++i) {
             const stream_entry& entry = header.entries[i];
             const bytes_view body = cursor.take(entry.coded_bytes);
             if (entry.entropy == entropy::stored::id) { // read where it lies
@@ -70,16 +96,67 @@ struct policy_set {
             if (const status s = decode_stream(entry.entropy, body, plane, memory); s != status::ok) return s;
             streams[i] = plane;
         }
-        return merge(header.grouping, std::span<const bytes_view>(streams).first(header.streams), raw,
-                     memory.kernels());
+        return status::ok;
     }
 
-    /// "field_planes<2>+huffman"; an id that this set does not know is shown as "unknown(id)".
-    static std::string name_of(coding_label label) {
-        return policy_name<true>(label.grouping) + "+" + policy_name<false>(label.entropy);
+    static status decode_lead(const stream_entry& entry, bytes_view body, bytes_view& stream, scratch& memory) {
+        if (entry.entropy == entropy::stored::id) {
+            if (body.size() != entry.raw_bytes) return status::corrupt;
+            stream = body;
+            return status::ok;
+        }
+        const bytes_span plane = memory.memory(scratch::purpose::lead, entry.raw_bytes);
+        stream = plane;
+        return decode_stream(entry.entropy, body, plane, memory);
     }
 
-private:
+    /// The first stream in parts that stay in a cache until they are merged, where grouping and entropy can do that:
+    /// `done` tells. Nothing is lost when it cannot.
+    static status decode_in_parts(const block_header& header, bytes_view lead, std::array<bytes_view, max_streams>& streams,
+                                  bytes_span raw, scratch& memory, bool& done) {
+        status result = status::ok;
+        const auto with_both = [&]<class G, class E>(std::type_identity<G>, std::type_identity<E>) {
+            if constexpr (requires { typename E::piecewise; } && requires { &G::part_of; }) {
+                if (G::id != header.grouping || E::id != header.entries[0].entropy || G::streams != header.streams) return false;
+                result = merge_parts<G, E>(header.entries[0].raw_bytes, lead, streams, raw, memory, done);
+                return true;
+            }
+            return false;
+        };
+        const auto with_grouping = [&]<class G>(std::type_identity<G> grouping) {
+            if constexpr (detail::looks_like_grouping<G>)
+                return (with_both(grouping, std::type_identity<Policies>{}) || ...);
+            return false;
+        };
+        (void)(with_grouping(std::type_identity<Policies>{}) || ...);
+        return result;
+    }
+
+    template <class G, class E>
+    static status merge_parts(std::size_t lead_symbols, bytes_view lead, std::array<bytes_view, max_streams>& streams,
+                              bytes_span raw, scratch& memory, bool& done) {
+        if (lead_symbols == 0 || raw.size() % lead_symbols != 0) return status::ok;
+        const std::size_t width = raw.size() / lead_symbols;
+        typename E::piecewise pieces(memory);
+        if (const status s = pieces.open(lead); s != status::ok) return s;
+        const bytes_span symbols = memory.memory(scratch::purpose::lead, std::min(pieces.piece_symbols(), lead_symbols));
+        // A first stream of the right size stands in for the one that is not there as a whole.
+        std::array<bytes_view, G::streams> all, part;
+        std::copy_n(streams.begin(), G::streams, all.begin());
+        for (std::size_t at = 0; at < lead_symbols; at += symbols.size()) {
+            const std::size_t here = std::min(symbols.size(), lead_symbols - at);
+            all[0] = raw.first(lead_symbols);
+            if (!G::part_of(all, at, here, part)) return status::ok;
+            if (const status s = pieces.read(symbols.first(here)); s != status::ok) return s;
+            part[0] = symbols.first(here);
+            const status s = G::merge(std::span<const bytes_view, G::streams>(part), raw.subspan(at * width, here * width),
+                                      memory.kernels());
+            if (s != status::ok) return s;
+        }
+        done = true;
+        return pieces.close();
+    }
+
     static status decode_stream(wire_id id, bytes_view coded, bytes_span raw, scratch& memory) {
         status result = status::unsupported;
         const auto try_one = [&]<class P>(std::type_identity<P>) {

@@ -39,6 +39,7 @@ public:
     /// What a piece of memory is for; each purpose keeps its own buffer.
     enum class purpose : std::size_t {
         planes,   ///< the streams of a block
+        lead,     ///< the first of them
         coded,    ///< the coded streams of a candidate
         trial,    ///< a coded stream that may lose
         block,    ///< the caller's

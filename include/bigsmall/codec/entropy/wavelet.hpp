@@ -46,17 +46,36 @@ struct basic_wavelet {
     }
 
     static status decode(bytes_view coded, bytes_span raw, scratch& memory) {
-        byte_cursor cursor(coded);
-        const unsigned piece_log2 = cursor.read<std::uint8_t>();
-        if (!cursor.ok()) return status::truncated;
-        if (piece_log2 < 10 || piece_log2 > 18) return status::corrupt;
-        wavelet_code code;
-        if (const status s = wavelet_code::load(cursor, code); s != status::ok) return s;
-        wavelet_reader reader(std::size_t{1} << piece_log2, memory);
-        if (const status s = reader.open(cursor); s != status::ok) return s;
-        if (const status s = reader.read(code, raw); s != status::ok) return s;
-        return reader.close();
+        piecewise pieces(memory);
+        if (const status s = pieces.open(coded); s != status::ok) return s;
+        if (const status s = pieces.read(raw); s != status::ok) return s;
+        return pieces.close();
     }
+
+    /// Decoding in parts that fit a cache.
+    class piecewise {
+    public:
+        explicit piecewise(scratch& memory) noexcept : memory_(memory) {}
+
+        status open(bytes_view coded) {
+            byte_cursor cursor(coded);
+            const unsigned piece_log2 = cursor.read<std::uint8_t>();
+            if (!cursor.ok()) return status::truncated;
+            if (piece_log2 < 10 || piece_log2 > 18) return status::corrupt;
+            if (const status s = wavelet_code::load(cursor, code_); s != status::ok) return s;
+            reader_.emplace(std::size_t{1} << piece_log2, memory_);
+            return reader_->open(cursor);
+        }
+        /// Symbols of a piece: parts that are read must be whole pieces, but for the last. Valid after open().
+        std::size_t piece_symbols() const noexcept { return reader_->piece_symbols(); }
+        status read(bytes_span part) { return reader_->read(code_, part); }
+        status close() const noexcept { return reader_->close(); }
+
+    private:
+        scratch& memory_;
+        wavelet_code code_;
+        std::optional<wavelet_reader> reader_;
+    };
 };
 
 /// Plain bitmaps only: the fastest to decode.

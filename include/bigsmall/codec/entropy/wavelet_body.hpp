@@ -257,6 +257,8 @@ public:
     explicit wavelet_reader(std::size_t piece_symbols, scratch& memory) noexcept
         : piece_symbols_(piece_symbols), memory_(memory) {}
 
+    std::size_t piece_symbols() const noexcept { return piece_symbols_; }
+
     /// Takes all that is left of the cursor.
     status open(byte_cursor& cursor) noexcept {
         const auto plain_bytes = cursor.read<std::uint32_t>();

@@ -99,6 +99,22 @@ struct joint_fields {
         return escapes.empty() ? status::ok : status::corrupt;
     }
 
+    /// The streams of the words [first, first + count) alone, first a multiple of four; false when they cannot be had:
+    /// escapes belong to words that only the whole block knows.
+    static bool part_of(std::span<const bytes_view, streams> in, std::size_t first, std::size_t count,
+                        std::span<bytes_view, streams> part) noexcept {
+        const std::size_t six_begin = first / 4 * 3;
+        if (first % 4 != 0 || in[escape_stream].size() != 1 || in[six_stream].size() < six_begin + packed_bytes(count))
+            return false;
+        for (std::size_t s = 0; s < six_stream; ++s) {
+            if (in[s].size() < first + count) return false;
+            part[s] = in[s].subspan(first, count);
+        }
+        part[six_stream] = in[six_stream].subspan(six_begin, packed_bytes(count));
+        part[escape_stream] = in[escape_stream];
+        return true;
+    }
+
 private:
     static constexpr std::size_t six_stream = WidthBytes - 1, escape_stream = WidthBytes;
     static constexpr std::size_t piece = 4096; ///< a multiple of four, so that six-bit values end at a byte

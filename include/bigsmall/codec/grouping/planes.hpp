@@ -32,6 +32,16 @@ struct planes_base {
             size = raw.size() / Width;
     }
 
+    /// The streams of the words [first, first + count) alone; false when they cannot be had.
+    static bool part_of(std::span<const bytes_view, Width> in, std::size_t first, std::size_t count,
+                        std::span<bytes_view, Width> part) noexcept {
+        for (std::size_t s = 0; s < Width; ++s) {
+            if (in[s].size() < first + count) return false;
+            part[s] = in[s].subspan(first, count);
+        }
+        return true;
+    }
+
 protected:
     // Stream s is plane Width - 1 - s: the top byte leads.
     static void split_with(kernel::split_function split, bytes_view raw,
