@@ -40,7 +40,7 @@ inline void join_fields(const std::uint8_t* lead, const std::uint8_t* six, std::
                         std::uint8_t* top, std::uint8_t* next) noexcept {
     const auto join = [&](std::size_t i, unsigned low) {
         top[i] = lead[i] == zero_symbol ? 0 : static_cast<std::uint8_t>((lead[i] >> 2) + first);
-        next[i] = static_cast<std::uint8_t>(lead[i] << 6 | (low & 63u));
+        next[i] = static_cast<std::uint8_t>(static_cast<unsigned>(lead[i]) << 6 | (low & 63u));
     };
     std::size_t i = 0;
     for (; i + 4 <= count; i += 4, six += 3) {

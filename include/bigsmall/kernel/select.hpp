@@ -9,6 +9,7 @@
 
 #include <bigsmall/kernel/avx2.hpp>
 #include <bigsmall/kernel/avx512.hpp>
+#include <bigsmall/kernel/neon.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 #include <bigsmall/kernel/table.hpp>
 
@@ -32,6 +33,8 @@ struct runnable_tables {
                                 __builtin_cpu_supports("avx512vpopcntdq");
         if (has_avx2) tables[count++] = &avx2::functions;
         if (has_avx512) tables[count++] = &avx512::functions;
+#elif defined(__AARCH64EL__)
+        tables[count++] = &neon::functions;
 #endif
     }
 };
@@ -47,7 +50,7 @@ inline std::span<const table* const> runnable() noexcept {
 /// The widest table that this processor can run.
 inline const table& best() noexcept { return *runnable().back(); }
 
-/// The table of that name ("scalar", "avx2", "avx512"), or null when this processor cannot run it.
+/// The table of that name ("scalar", "avx2", "avx512", "neon"), or null when this processor cannot run it.
 inline const table* find(std::string_view name) noexcept {
     for (const table* candidate : runnable())
         if (candidate->name == name) return candidate;

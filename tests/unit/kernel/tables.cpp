@@ -217,4 +217,7 @@ TEST_CASE("tables are found by name, the portable one always", "[kernel]") {
     CHECK(kernel::find("no such table") == nullptr);
     CHECK(kernel::runnable().front()->name == "scalar");
     CHECK(&kernel::best() == kernel::runnable().back());
+#if defined(__AARCH64EL__)
+    CHECK(kernel::best().name == "neon"); // every such processor has it
+#endif
 }
