@@ -112,12 +112,15 @@ private:
 
     /// The first stream in parts that stay in a cache until they are merged, where grouping and entropy can do that:
     /// `done` tells. Nothing is lost when it cannot.
-    static status decode_in_parts(const block_header& header, bytes_view lead, std::array<bytes_view, max_streams>& streams,
-                                  bytes_span raw, scratch& memory, bool& done) {
+    static status decode_in_parts(const block_header& header, bytes_view lead,
+                                  std::array<bytes_view, max_streams>& streams, bytes_span raw, scratch& memory,
+                                  bool& done) {
         status result = status::ok;
         const auto with_both = [&]<class G, class E>(std::type_identity<G>, std::type_identity<E>) {
-            if constexpr (requires { typename E::piecewise; } && requires { &G::part_of; }) {
-                if (G::id != header.grouping || E::id != header.entries[0].entropy || G::streams != header.streams) return false;
+            if constexpr (
+                requires { typename E::piecewise; } && requires { &G::part_of; }) {
+                if (G::id != header.grouping || E::id != header.entries[0].entropy || G::streams != header.streams)
+                    return false;
                 result = merge_parts<G, E>(header.entries[0].raw_bytes, lead, streams, raw, memory, done);
                 return true;
             }
@@ -139,7 +142,8 @@ private:
         const std::size_t width = raw.size() / lead_symbols;
         typename E::piecewise pieces(memory);
         if (const status s = pieces.open(lead); s != status::ok) return s;
-        const bytes_span symbols = memory.memory(scratch::purpose::lead, std::min(pieces.piece_symbols(), lead_symbols));
+        const bytes_span symbols =
+            memory.memory(scratch::purpose::lead, std::min(pieces.piece_symbols(), lead_symbols));
         // A first stream of the right size stands in for the one that is not there as a whole.
         std::array<bytes_view, G::streams> all, part;
         std::copy_n(streams.begin(), G::streams, all.begin());
@@ -149,8 +153,8 @@ private:
             if (!G::part_of(all, at, here, part)) return status::ok;
             if (const status s = pieces.read(symbols.first(here)); s != status::ok) return s;
             part[0] = symbols.first(here);
-            const status s = G::merge(std::span<const bytes_view, G::streams>(part), raw.subspan(at * width, here * width),
-                                      memory.kernels());
+            const status s = G::merge(std::span<const bytes_view, G::streams>(part),
+                                      raw.subspan(at * width, here * width), memory.kernels());
             if (s != status::ok) return s;
         }
         done = true;

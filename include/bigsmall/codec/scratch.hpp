@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/kernel/select.hpp>
@@ -51,12 +52,14 @@ public:
         count_
     };
 
-    /// `size_bytes` of memory with unspecified contents, valid until the next call for the same purpose.
-    /// Throws std::bad_alloc.
+    /// `size_bytes` of memory with unspecified contents, aligned to a line of the cache, valid until the next call for
+    /// the same purpose. Throws std::bad_alloc.
     bytes_span memory(purpose what, std::size_t size_bytes) {
+        constexpr std::size_t line = 64;
         byte_buffer& buffer = buffers_[static_cast<std::size_t>(what)];
-        if (buffer.size() < size_bytes) buffer.resize(size_bytes);
-        return bytes_span(buffer).first(size_bytes);
+        if (buffer.size() < size_bytes + line) buffer.resize(size_bytes + line);
+        const std::size_t past = reinterpret_cast<std::uintptr_t>(buffer.data()) % line;
+        return bytes_span(buffer).subspan((line - past) % line, size_bytes);
     }
 
     /// What the block's decoder will read after the stream at hand.

@@ -78,6 +78,23 @@ BIGSMALL_TARGET_AVX2 inline void merge16(const std::uint8_t* const* planes, std:
     scalar::merge<std::uint16_t, Rotation>(rest, count - i, words + 2 * i);
 }
 
+template <bool Streaming>
+BIGSMALL_TARGET_AVX2 inline void join_words(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
+                                            std::uint8_t first, std::uint8_t* words) noexcept {
+    if (Streaming && !half_line_aligned(words)) return join_words<false>(lead, six, count, first, words);
+    std::size_t i = 0;
+    for (; i + 40 <= count; i += 32) {
+        const joined_fields joined = join_32(lead + i, six + i / 4 * 3, first);
+        const __m256i low = _mm256_permute4x64_epi64(joined.next, 0xd8);
+        const __m256i high = _mm256_permute4x64_epi64(joined.top, 0xd8);
+        const __m256i a = _mm256_unpacklo_epi8(low, high), b = _mm256_unpackhi_epi8(low, high);
+        store_32<Streaming>(words + 2 * i, _mm256_or_si256(_mm256_srli_epi16(a, 1), _mm256_slli_epi16(a, 15)));
+        store_32<Streaming>(words + 2 * i + 32, _mm256_or_si256(_mm256_srli_epi16(b, 1), _mm256_slli_epi16(b, 15)));
+    }
+    if (Streaming) _mm_sfence();
+    scalar::join_words(lead + i, six + i / 4 * 3, count - i, first, words + 2 * i);
+}
+
 template <int Rotation>
 BIGSMALL_TARGET_AVX2 inline void split32(const std::uint8_t* words, std::size_t count,
                                          std::uint8_t* const* planes) noexcept {
@@ -251,6 +268,7 @@ inline constexpr table cached_functions{
      scalar::remap},
     part_fields,
     join_fields,
+    join_words<false>,
     nullptr,
 };
 
@@ -258,6 +276,7 @@ inline constexpr table streaming_functions = [] {
     table streaming = cached_functions;
     streaming.merge_rotated[0] = merge16<1, true>;
     streaming.merge_rotated[1] = merge32<1, true>;
+    streaming.join_words = join_words<true>;
     return streaming;
 }();
 

@@ -49,30 +49,39 @@ BIGSMALL_TARGET_AVX2 inline void part_fields(const std::uint8_t* top, const std:
     scalar::part_fields(top + i, next + i, count - i, first, lead + i, six + i / 4 * 3);
 }
 
-BIGSMALL_TARGET_AVX2 inline void join_fields(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
-                                             std::uint8_t first, std::uint8_t* top, std::uint8_t* next) noexcept {
+/// 32 values: the exponents, and the rest of the upper 16 bits.
+struct joined_fields {
+    __m256i top, next;
+};
+
+BIGSMALL_TARGET_AVX2 inline joined_fields join_32(const std::uint8_t* lead, const std::uint8_t* six,
+                                                  std::uint8_t first) noexcept {
     const __m256i four_of_three = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, //
                                                    0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
+    const __m256i symbol = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lead));
+    const __m128i lower = _mm_loadu_si128(reinterpret_cast<const __m128i*>(six));
+    const __m128i upper = _mm_loadu_si128(reinterpret_cast<const __m128i*>(six + 12));
+    const __m256i packed =
+        _mm256_shuffle_epi8(_mm256_inserti128_si256(_mm256_castsi128_si256(lower), upper, 1), four_of_three);
+    // Each 24 bits hold four values, moved apart to a byte each.
+    const __m256i low =
+        _mm256_or_si256(_mm256_or_si256(_mm256_and_si256(packed, _mm256_set1_epi32(0x3f)),
+                                        _mm256_and_si256(_mm256_slli_epi32(packed, 2), _mm256_set1_epi32(0x3f00))),
+                        _mm256_or_si256(_mm256_and_si256(_mm256_slli_epi32(packed, 4), _mm256_set1_epi32(0x3f0000)),
+                                        _mm256_and_si256(_mm256_slli_epi32(packed, 6), _mm256_set1_epi32(0x3f000000))));
+    const __m256i place = _mm256_and_si256(_mm256_srli_epi16(symbol, 2), every_byte(0x3f));
+    const __m256i zero = _mm256_cmpeq_epi8(symbol, every_byte(scalar::zero_symbol));
+    const __m256i two_bits = _mm256_and_si256(_mm256_slli_epi16(symbol, 6), every_byte(0xc0));
+    return {_mm256_andnot_si256(zero, _mm256_add_epi8(place, every_byte(first))), _mm256_or_si256(two_bits, low)};
+}
+
+BIGSMALL_TARGET_AVX2 inline void join_fields(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
+                                             std::uint8_t first, std::uint8_t* top, std::uint8_t* next) noexcept {
     std::size_t i = 0;
     for (; i + 40 <= count; i += 32) {
-        const __m256i symbol = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lead + i));
-        const auto* from = reinterpret_cast<const __m128i*>(six + i / 4 * 3);
-        const auto* half = reinterpret_cast<const __m128i*>(six + i / 4 * 3 + 12);
-        const __m256i packed = _mm256_shuffle_epi8(
-            _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(from)), _mm_loadu_si128(half), 1),
-            four_of_three);
-        // Each 24 bits hold four values, moved apart to a byte each.
-        const __m256i low = _mm256_or_si256(
-            _mm256_or_si256(_mm256_and_si256(packed, _mm256_set1_epi32(0x3f)),
-                            _mm256_and_si256(_mm256_slli_epi32(packed, 2), _mm256_set1_epi32(0x3f00))),
-            _mm256_or_si256(_mm256_and_si256(_mm256_slli_epi32(packed, 4), _mm256_set1_epi32(0x3f0000)),
-                            _mm256_and_si256(_mm256_slli_epi32(packed, 6), _mm256_set1_epi32(0x3f000000))));
-        const __m256i place = _mm256_and_si256(_mm256_srli_epi16(symbol, 2), every_byte(0x3f));
-        const __m256i zero = _mm256_cmpeq_epi8(symbol, every_byte(scalar::zero_symbol));
-        const __m256i exponent = _mm256_andnot_si256(zero, _mm256_add_epi8(place, every_byte(first)));
-        const __m256i two_bits = _mm256_and_si256(_mm256_slli_epi16(symbol, 6), every_byte(0xc0));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(top + i), exponent);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(next + i), _mm256_or_si256(two_bits, low));
+        const joined_fields joined = join_32(lead + i, six + i / 4 * 3, first);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(top + i), joined.top);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(next + i), joined.next);
     }
     scalar::join_fields(lead + i, six + i / 4 * 3, count - i, first, top + i, next + i);
 }

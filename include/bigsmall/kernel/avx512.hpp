@@ -87,6 +87,23 @@ BIGSMALL_TARGET_AVX512 inline void merge16(const std::uint8_t* const* planes, st
     scalar::merge<std::uint16_t, Rotation>(rest, count - i, words + 2 * i);
 }
 
+template <bool Streaming>
+BIGSMALL_TARGET_AVX512 inline void join_words(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
+                                              std::uint8_t first, std::uint8_t* words) noexcept {
+    if (Streaming && !line_aligned(words)) return join_words<false>(lead, six, count, first, words);
+    const __m512i lower = _mm512_load_si512(weaving.lower), upper = _mm512_load_si512(weaving.upper);
+    std::size_t i = 0;
+    for (; i + 64 <= count; i += 64) {
+        const joined_fields joined = join_64(lead + i, six + i / 4 * 3, first);
+        const __m512i a = _mm512_permutex2var_epi8(joined.next, lower, joined.top);
+        const __m512i b = _mm512_permutex2var_epi8(joined.next, upper, joined.top);
+        store_64<Streaming>(words + 2 * i, _mm512_shrdi_epi16(a, a, 1));
+        store_64<Streaming>(words + 2 * i + 64, _mm512_shrdi_epi16(b, b, 1));
+    }
+    if (Streaming) _mm_sfence();
+    scalar::join_words(lead + i, six + i / 4 * 3, count - i, first, words + 2 * i);
+}
+
 template <int Rotation>
 BIGSMALL_TARGET_AVX512 inline void split32(const std::uint8_t* words, std::size_t count,
                                            std::uint8_t* const* planes) noexcept {
@@ -214,6 +231,7 @@ inline constexpr table cached_functions{
     {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},
     part_fields,
     join_fields,
+    join_words<false>,
     nullptr,
 };
 
@@ -221,6 +239,7 @@ inline constexpr table streaming_functions = [] {
     table streaming = cached_functions;
     streaming.merge_rotated[0] = merge16<1, true>;
     streaming.merge_rotated[1] = merge32<1, true>;
+    streaming.join_words = join_words<true>;
     return streaming;
 }();
 

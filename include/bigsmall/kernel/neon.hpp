@@ -121,6 +121,8 @@ inline constexpr table functions{
     {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},
     part_fields,
     join_fields,
+    scalar::join_words,
+    nullptr,
 };
 
 } // namespace bigsmall::kernel::neon

@@ -113,6 +113,7 @@ inline constexpr table functions{
     {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},
     part_fields,
     join_fields,
+    join_words,
     nullptr,
 };
 

@@ -8,8 +8,11 @@
 // 6 i + 5, least significant first.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+
+#include <bigsmall/core/bytes.hpp>
 
 namespace bigsmall::kernel::scalar {
 
@@ -55,6 +58,20 @@ inline void join_fields(const std::uint8_t* lead, const std::uint8_t* six, std::
         packed |= static_cast<unsigned>(six[k]) << (8 * k);
     for (; i < count; ++i, packed >>= 6)
         join(i, packed);
+}
+
+/// The upper 16 bits of four words at a time, rotated back.
+inline void join_words(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count, std::uint8_t first,
+                       std::uint8_t* words) noexcept {
+    std::uint8_t top[4], next[4];
+    for (std::size_t i = 0; i < count; i += 4) {
+        const std::size_t here = count - i < 4 ? count - i : 4;
+        join_fields(lead + i, six + i / 4 * 3, here, first, top, next);
+        for (std::size_t k = 0; k < here; ++k) {
+            const auto word = static_cast<std::uint16_t>(top[k] << 8 | next[k]);
+            store_le<std::uint16_t>(words + 2 * (i + k), std::rotr(word, 1));
+        }
+    }
 }
 
 } // namespace bigsmall::kernel::scalar

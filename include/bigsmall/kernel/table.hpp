@@ -78,6 +78,11 @@ using part_fields_function = void (*)(const std::uint8_t* top, const std::uint8_
 using join_fields_function = void (*)(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
                                       std::uint8_t first, std::uint8_t* top, std::uint8_t* next) noexcept;
 
+/// join_fields and the merge of its two planes to 16-bit words in one: words[i] is next | top << 8 rotated right by
+/// one.
+using join_words_function = void (*)(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
+                                     std::uint8_t first, std::uint8_t* words) noexcept;
+
 /// Word widths in bytes that have a split and a merge: index with width_index().
 constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
     return width_bytes == 2 ? 0 : width_bytes == 4 ? 1 : 2;
@@ -95,6 +100,7 @@ struct table {
     wavelet_functions wavelet;
     part_fields_function part_fields;
     join_fields_function join_fields;
+    join_words_function join_words;
     /// The same table whose merges write past the caches, or null: for output that is not read again soon.
     const table* streaming;
 };

@@ -63,6 +63,9 @@ TEST_CASE("planes: every table equals the scalar one", "[kernel]") {
         check_planes<2>(table->split_rotated[0], table->merge_rotated[0], reference.split_rotated[0]);
         check_planes<4>(table->split_rotated[1], table->merge_rotated[1], reference.split_rotated[1]);
         check_planes<8>(table->split_rotated[2], table->merge_rotated[2], reference.split_rotated[2]);
+        const kernel::table& streaming = kernel::streaming(*table);
+        check_planes<2>(table->split_rotated[0], streaming.merge_rotated[0], reference.split_rotated[0]);
+        check_planes<4>(table->split_rotated[1], streaming.merge_rotated[1], reference.split_rotated[1]);
     }
 }
 
@@ -206,6 +209,31 @@ TEST_CASE("joint fields part and join alike in every table", "[kernel]") {
                     if (lead[i] == kernel::scalar::escape_symbol) continue;
                     REQUIRE(top_back[i] == top[i]);
                     REQUIRE(next_back[i] == next[i]);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("joining to words equals joining to planes and merging, past the caches as well", "[kernel]") {
+    const byte_buffer lead = noise(400), six = noise(300);
+    for (const kernel::table* each : kernel::runnable()) {
+        for (const kernel::table* table : {each, &kernel::streaming(*each)}) {
+            for (std::size_t count = 0; count <= 300; ++count) {
+                byte_buffer top(count), next(count), expected(2 * count);
+                kernel::scalar::join_fields(lead.data(), six.data(), count, 100, top.data(), next.data());
+                const std::array<const std::uint8_t*, 2> planes{next.data(), top.data()};
+                kernel::scalar::functions.merge_rotated[0](planes.data(), count, expected.data());
+                for (const std::size_t shift : {0u, 1u, 32u, 64u}) {
+                    alignas(64) std::array<std::uint8_t, 700> room;
+                    room.fill(0xa5);
+                    // Exactly as many packed bytes as belong to the values: a sanitizer sees what is read behind.
+                    const byte_buffer exact(six.begin(),
+                                            six.begin() + static_cast<std::ptrdiff_t>((count * 6 + 7) / 8));
+                    table->join_words(lead.data(), exact.data(), count, 100, room.data() + shift);
+                    REQUIRE(std::equal(expected.begin(), expected.end(),
+                                       room.begin() + static_cast<std::ptrdiff_t>(shift)));
+                    REQUIRE(room[shift + 2 * count] == 0xa5);
                 }
             }
         }

@@ -167,8 +167,8 @@ public:
         out_[4] = static_cast<std::uint8_t>(lanes);
         if (lanes == 0) return static_cast<std::size_t>(plain_ - out_.data());
         rans_encoder encoder(out_.data() + out_.size(), lanes, memory_.kernels());
-        const bytes_view kept(memory_.memory(scratch::purpose::bitmaps, kept_));
-        std::size_t end = kept_;
+        const bytes_view kept(kept_);
+        std::size_t end = kept.size();
         for (std::size_t i = coded_.size(); i-- > 0;) {
             end -= coded_[i].bytes;
             encoder.push(bernoulli::all().codings[coded_[i].level].data(), kept.subspan(end, coded_[i].bytes));
@@ -235,8 +235,8 @@ private:
             return here;
         }
         coded_.push_back({bytes, static_cast<std::uint8_t>(level & ~wavelet_code::inverted)});
-        kept_ += bytes;
-        return memory_.memory(scratch::purpose::bitmaps, kept_).data() + (kept_ - bytes);
+        kept_.resize(kept_.size() + bytes);
+        return kept_.data() + (kept_.size() - bytes);
     }
 
     struct part {
@@ -249,7 +249,7 @@ private:
     std::size_t piece_symbols_;
     scratch& memory_;
     std::vector<coded_bitmap> coded_;
-    std::size_t kept_ = 0; // bytes of coded bitmaps in the scratch memory
+    byte_buffer kept_; // the bitmaps that are coded at the end
 };
 
 class wavelet_reader {
@@ -341,7 +341,8 @@ private:
     /// the level at hand and the one below.
     void weave_up(const wavelet_tree& tree, const bitmaps& maps, bytes_span out) {
         const kernel::wavelet_functions& kernels = memory_.kernels().wavelet;
-        const std::size_t room = piece_symbols_ + detail::wavelet_slack;
+        // Each node begins on a line of its own: 64-byte stores would be cut in two otherwise.
+        const std::size_t room = piece_symbols_ + (wavelet_tree::max_nodes + 1) * detail::wavelet_slack;
         const bytes_span buffers = memory_.memory(scratch::purpose::symbols, 2 * room);
         std::array<const std::uint8_t*, wavelet_tree::max_nodes> woven;
         std::uint8_t* at = buffers.data();
@@ -368,7 +369,7 @@ private:
                 kernels.weave_leaves(bits, count, static_cast<std::uint8_t>(node.zero),
                                      static_cast<std::uint8_t>(node.one), to);
             woven[k] = to;
-            at += count;
+            at += (count + detail::wavelet_slack - 1) / detail::wavelet_slack * detail::wavelet_slack;
         }
     }
 

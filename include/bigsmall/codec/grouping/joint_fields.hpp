@@ -80,6 +80,12 @@ struct joint_fields {
         if (in[escape_stream].empty()) return status::truncated;
         const std::uint8_t first = in[escape_stream][0];
         bytes_view escapes = in[escape_stream].subspan(1);
+        if constexpr (WidthBytes == 2) {
+            if (escapes.empty()) {
+                kernels.join_words(in[0].data(), in[six_stream].data(), count, first, raw.data());
+                return status::ok;
+            }
+        }
 
         // A few KiB at a time: what one kernel writes the next one reads from the first-level cache.
         std::array<std::uint8_t, piece> top, next;
