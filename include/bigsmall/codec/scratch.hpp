@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/kernel/select.hpp>
@@ -17,17 +18,22 @@ class read_ahead {
 public:
     void expect(bytes_view soon) noexcept { soon_ = soon; }
 
+    /// What comes after that, such as the next block.
+    void then(bytes_view later) noexcept { later_ = later; }
+
     /// Fetches the next `size_bytes`, rounded up to lines of the cache.
     void fetch(std::size_t size_bytes) noexcept {
         constexpr std::size_t line = 64;
-        const bytes_view now = soon_.first(std::min(soon_.size(), (size_bytes + line - 1) / line * line));
+        const std::size_t lines = (size_bytes + line - 1) / line * line;
+        if (soon_.empty()) soon_ = std::exchange(later_, {});
+        const bytes_view now = soon_.first(std::min(soon_.size(), lines));
         for (std::size_t at = 0; at < now.size(); at += line)
             __builtin_prefetch(now.data() + at, 0, 2);
         soon_ = soon_.subspan(now.size());
     }
 
 private:
-    bytes_view soon_;
+    bytes_view soon_, later_;
 };
 
 class scratch {
@@ -62,7 +68,8 @@ public:
         return bytes_span(buffer).subspan((line - past) % line, size_bytes);
     }
 
-    /// What the block's decoder will read after the stream at hand.
+    /// What the block's decoder will read after the stream at hand. Callers that decode block after block may announce
+    /// the next one: memory.ahead().then(next).
     read_ahead& ahead() noexcept { return ahead_; }
 
 private:
