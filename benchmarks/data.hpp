@@ -68,7 +68,7 @@ inline data_set generate(const std::string& dtype_name, std::size_t size_bytes) 
         for (std::size_t b = 0; b < width; ++b, bits >>= 8)
             bytes[i * width + b] = static_cast<std::uint8_t>(bits);
     }
-    return {"generated " + dtype_name, {{{type, columns, 0}, std::move(bytes)}}};
+    return {"generated " + dtype_name, {{{type, columns, 0, {}, columns}, std::move(bytes)}}};
 }
 
 /// Order-0 entropy of the exponents plus everything else raw, summed over the pieces, in bytes; zero when a piece is

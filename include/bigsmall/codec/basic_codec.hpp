@@ -108,7 +108,9 @@ private:
             }
         };
         (consider(std::type_identity<Groupings>{}), ...);
-        if (!tries_second || second_cost > first_cost + first_cost / 32) best.second = no_grouping;
+        // Small blocks are cheap to code twice, and their estimates are rough.
+        const std::size_t close = raw.size() < 256 * KiB ? 32 : 512;
+        if (!tries_second || second_cost > first_cost + first_cost / close) best.second = no_grouping;
         return best;
     }
 
@@ -212,7 +214,8 @@ private:
         const bytes_span coded = memory.memory(scratch::purpose::coded, coded_bound);
         std::size_t written = 0;
         for (std::size_t s = 0; s < G::streams; ++s) {
-            c.header.entries[s] = encode_stream(streams[s], coded.subspan(written), info, raw.size(), memory);
+            c.header.entries[s] = encode_stream(streams[s], coded.subspan(written), info, raw.size(),
+                                                only_for_repeats<G>(info.type), memory);
             written += c.header.entries[s].coded_bytes;
             c.cost += selector::cost(c.header.entries[s].entropy, c.header.entries[s].coded_bytes, streams[s].size());
         }
@@ -312,7 +315,7 @@ private:
     /// Codes one stream at the front of `out`: estimates choose one policy, which runs once; policies without an
     /// estimate are tried against it.
     static stream_entry encode_stream(bytes_view stream, bytes_span out, const block_info& info,
-                                      std::size_t block_bytes, scratch& memory) {
+                                      std::size_t block_bytes, bool repeats, scratch& memory) {
         const std::size_t n = stream.size();
         stream_entry entry{entropy::stored::id, n, n};
         if (n != 0 && !noise_is_dearer(stream, memory)) {
@@ -322,6 +325,7 @@ private:
                 info.row_elems != 0 && std::uint64_t{n} * info.type.bits == std::uint64_t{block_bytes} * 8;
             encode_context context{statistics, memory.kernels(), memory};
             context.probe_bytes = probe_bytes;
+            context.repeats = repeats;
             context.many_parts = info.parts.size() > 1;
             if (by_element) {
                 context.row_symbols = static_cast<std::size_t>(info.row_elems);

@@ -30,6 +30,8 @@ struct encode_context {
     std::size_t last_symbols = 0;
     /// Whether the stream is made of several tensors.
     bool many_parts = false;
+    /// Whether the words of the block repeat, and its grouping is there for that.
+    bool repeats = false;
     /// Bytes of a block that may be looked at to see whether an LZ coder would find repeats.
     std::size_t probe_bytes = 32768;
 };

@@ -89,26 +89,28 @@ inline std::size_t entropy_bytes(const stream_statistics& s) noexcept {
     return static_cast<std::size_t>((sum + 8 * 4096 - 1) / (8 * 4096));
 }
 
-/// How many of 256 sampled positions repeat an earlier eight-byte string: a cheap sign that an LZ coder would find
-/// something. Low-entropy noise of weights stays in single digits. The sample is taken by content (a string is looked
-/// at when its hash says so), so that a repeat is seen at any distance, however thin the sample. `step_bytes` is the
-/// width of the words; `mask` leaves bits of a string out, signs for example. Looks at `enough_bytes` from the middle.
+/// How many of 256 sampled positions repeat an earlier string: a cheap sign that an LZ coder would find something.
+/// Strings have eight bytes of words, and 16 of single bytes: eight exponents have 21 bits and come again by chance.
+/// The sample is taken by content (a string is looked at when its hash says so), so that a repeat is seen at any
+/// distance, however thin the sample. `step_bytes` is the width of the words; `mask` leaves bits out, signs for
+/// example. Looks at `enough_bytes` from the middle.
 inline unsigned repeats_in_256(bytes_view stream, std::size_t enough_bytes, std::size_t step_bytes = 1,
                                std::uint64_t mask = ~std::uint64_t{0}) noexcept {
     if (stream.size() > enough_bytes)
         stream = stream.subspan((stream.size() - enough_bytes) / 2 / step_bytes * step_bytes, enough_bytes);
-    if (stream.size() < 16) return 0;
+    if (stream.size() < 32) return 0;
     constexpr std::size_t slots = 8192;
     std::array<std::uint32_t, slots> seen{}; // position + 1 of the last string with that hash
-    const std::size_t last = stream.size() - 8;
+    const auto eight_at = [&](std::size_t at) { return load_le<std::uint64_t>(stream.data() + at) & mask; };
     unsigned sampled = 0, repeated = 0;
-    for (std::size_t i = 0; i <= last; i += step_bytes) {
-        const std::uint64_t text = load_le<std::uint64_t>(stream.data() + i) & mask;
+    for (std::size_t i = 0; i + 16 <= stream.size(); i += step_bytes) {
+        const std::uint64_t text = eight_at(i);
         const std::uint64_t hash = text * 0x9e3779b97f4a7c15ull;
         if ((hash >> 32 & 7) != 0) continue;
-        const auto slot = static_cast<std::size_t>(hash >> 51);
-        if (seen[slot] != 0 && (load_le<std::uint64_t>(stream.data() + seen[slot] - 1) & mask) == text) ++repeated;
-        seen[slot] = static_cast<std::uint32_t>(i + 1);
+        std::uint32_t& last = seen[static_cast<std::size_t>(hash >> 51)];
+        const bool again = last != 0 && eight_at(last - 1) == text;
+        if (again && (step_bytes > 1 || eight_at(last + 7) == eight_at(i + 8))) ++repeated;
+        last = static_cast<std::uint32_t>(i + 1);
         ++sampled;
     }
     return sampled == 0 ? 0 : repeated * 256 / sampled;

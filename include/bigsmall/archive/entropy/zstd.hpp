@@ -22,7 +22,8 @@ struct basic_zstd {
 
     /// An LZ coder is slow next to the others: it runs when one sampled position in 32 repeats something.
     static bool promising(bytes_view raw, const encode_context& context) noexcept {
-        return context.statistics.distinct > 1 && repeats_in_256(raw, context.probe_bytes / 8) >= 8;
+        return context.statistics.distinct > 1 &&
+               (context.repeats || repeats_in_256(raw, context.probe_bytes / 8) >= 8);
     }
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out) noexcept {
         const std::size_t written = ZSTD_compress(out.data(), out.size(), raw.data(), raw.size(), Level);

@@ -30,6 +30,55 @@ struct row_layout {
     std::size_t size(std::size_t row) const noexcept { return begin(row + 1) - begin(row); }
 };
 
+/// Whether lines differ by more than chance: the variance of their means against that of their symbols, which for lines
+/// that are alike is the ratio one (the F statistic). Symbols count as they are and as signed magnitudes, because a
+/// symbol may be either. In integers, means in 256ths, so that all machines agree.
+class line_variation {
+public:
+    explicit line_variation(std::size_t lines) : sums_(2 * lines), counts_(lines) {}
+
+    void add(std::size_t line, bytes_view symbols) noexcept {
+        for (const std::uint8_t symbol : symbols)
+            add(line, symbol);
+    }
+
+    void add(std::size_t line, std::uint8_t symbol) noexcept {
+        const std::uint32_t magnitude = symbol < 128 ? symbol : 256u - symbol;
+        sums_[2 * line] += symbol;
+        sums_[2 * line + 1] += magnitude;
+        squares_[0] += std::uint32_t{symbol} * symbol;
+        squares_[1] += magnitude * magnitude;
+        ++counts_[line];
+    }
+
+    bool significant() const noexcept { return ratio_above(0) || ratio_above(1); }
+
+private:
+    bool ratio_above(std::size_t which) const noexcept {
+        std::uint64_t all = 0, count = 0;
+        for (std::size_t line = 0; line < counts_.size(); ++line) {
+            all += sums_[2 * line + which];
+            count += counts_[line];
+        }
+        if (count == 0) return false;
+        const std::uint64_t mean = all * 256 / count;
+        std::uint64_t between = 0; // 65536 times the sum over symbols of the squared distance of their line's mean
+        for (std::size_t line = 0; line < counts_.size(); ++line) {
+            if (counts_[line] == 0) continue;
+            const std::uint64_t here = sums_[2 * line + which] * 256 / counts_[line];
+            const std::uint64_t distance = here > mean ? here - mean : mean - here;
+            between += counts_[line] * distance * distance;
+        }
+        const std::uint64_t total = squares_[which] * 65536 - count * mean * mean;
+        // between / lines > 1.5 total / count
+        return between / counts_.size() > total / count + total / count / 2;
+    }
+
+    std::vector<std::uint64_t> sums_;
+    std::vector<std::uint64_t> counts_;
+    std::array<std::uint64_t, 2> squares_{};
+};
+
 struct row_classes {
     std::size_t classes = 1;
     std::vector<std::uint8_t> of_row;
