@@ -13,11 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     bigsmall::scratch portable(*bigsmall::kernel::find("scalar"));
     const bigsmall::codec_ref codec = bigsmall::archive::default_codec();
     const bigsmall::status answer = codec.decode(coded, expected, portable);
-    for (const bigsmall::kernel::table* table : bigsmall::kernel::runnable()) {
-        bigsmall::scratch memory(*table);
-        bigsmall::byte_buffer raw(raw_bytes);
-        if (codec.decode(coded, raw, memory) != answer) std::abort();
-        if (answer == bigsmall::status::ok && raw != expected) std::abort();
-    }
+    for (const bigsmall::kernel::table* each : bigsmall::kernel::runnable())
+        for (const bigsmall::kernel::table* table : {each, &bigsmall::kernel::streaming(*each)}) {
+            bigsmall::scratch memory(*table);
+            bigsmall::byte_buffer raw(raw_bytes);
+            if (codec.decode(coded, raw, memory) != answer) std::abort();
+            if (answer == bigsmall::status::ok && raw != expected) std::abort();
+        }
     return 0;
 }

@@ -102,10 +102,12 @@ std::vector<std::vector<std::uint64_t>> shapes() {
 }
 
 /// Packs and unpacks one file in memory-sized steps and says whether the same came back.
-bool comes_back(const temporary_directory& dir, const byte_buffer& file, std::uint64_t block_bytes) {
+bool comes_back(const temporary_directory& dir, const byte_buffer& file, std::uint64_t block_bytes,
+                archive::operating_point point = archive::operating_point::balanced) {
     parallel::serial_executor e;
     write_file(dir / "in.safetensors", file);
     archive::pack_options options;
+    options.tune(point);
     options.block_bytes = block_bytes;
     options.existing = io::if_exists::replace;
     const auto packed = archive::pack(dir / "in.safetensors", dir / "x.bs", options, e);
@@ -136,6 +138,33 @@ TEST_CASE("every type, shape and distribution comes back", "[property]") {
         INFO("type " << type.name);
         CHECK(comes_back(dir, file.build(), 512));
         CHECK(comes_back(dir, file.build(), 256 * KiB));
+        CHECK(comes_back(dir, file.build(), 256 * KiB, archive::operating_point::storage));
+        CHECK(comes_back(dir, file.build(), 256 * KiB, archive::operating_point::inference));
+    }
+}
+
+TEST_CASE("matrices of every float type, large enough for classes and pieces, come back", "[property]") {
+    const temporary_directory dir;
+    fixed_random random(3);
+    for (const char* name : {"BF16", "F16", "F32", "F64", "F8_E4M3", "I8"}) {
+        const dtype type = *find_dtype(name);
+        for (const std::uint64_t columns : {96u, 1000u}) {
+            const std::uint64_t rows = 200000 / columns;
+            // Rows and columns of several scales, a few outliers, zeros and NaNs.
+            const auto element = [&, i = std::uint64_t{0}]() mutable {
+                const double scale = 1 << (i / columns % 3 + i % columns % 5 * 2);
+                ++i;
+                const std::uint64_t rare = random.below(5000);
+                if (rare == 0) return random();
+                return rare == 1 ? 0 : float_bits(type, gaussian(random) * scale / 4096);
+            };
+            safetensors_builder file;
+            file.add("matrix", name, {rows, columns}, fill(type, rows * columns * type.bits / 8, element));
+            INFO(name << " of " << columns << " columns");
+            for (const auto point : {archive::operating_point::storage, archive::operating_point::balanced,
+                                     archive::operating_point::inference})
+                CHECK(comes_back(dir, file.build(), archive::recipe_of(point).block_bytes, point));
+        }
     }
 }
 

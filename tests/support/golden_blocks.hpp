@@ -90,7 +90,8 @@ void add(std::vector<block_case>& cases, std::string name, const char* dtype_nam
                                       raw, coded, memory);
     coded.resize(block.bytes);
     // A case that fell back to another coding would show nothing.
-    if (block.label != bigsmall::coding_label{G::id, E::id}) throw std::logic_error("golden case not as named: " + name);
+    if (block.label != bigsmall::coding_label{G::id, E::id})
+        throw std::logic_error("golden case not as named: " + name);
     cases.push_back({std::move(name), block.label, std::move(raw), std::move(coded)});
 }
 

@@ -46,11 +46,6 @@ struct basic_codec {
         return {best.bytes, {best.header.grouping, best.header.entries[0].entropy}};
     }
 
-    /// The same when nothing is known but the type.
-    static encoded_block encode(const dtype& type, bytes_view raw, bytes_span out, scratch& memory) {
-        return encode(block_info{type}, raw, out, memory);
-    }
-
     /// Rebuilds a block; see policy_set::decode.
     static status decode(bytes_view coded, bytes_span raw, scratch& memory) {
         return readers::decode(coded, raw, memory);

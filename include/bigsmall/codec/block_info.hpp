@@ -10,6 +10,12 @@
 namespace bigsmall {
 
 struct block_info {
+    block_info() = default;
+    /// A type alone is enough.
+    constexpr block_info(const dtype& type_, std::uint64_t row_elems_ = 0, std::uint64_t first_elem_ = 0,
+                         std::span<const std::uint32_t> parts_ = {}, std::uint64_t last_elems_ = 0) noexcept
+        : type(type_), row_elems(row_elems_), first_elem(first_elem_), parts(parts_), last_elems(last_elems_) {}
+
     dtype type;
     /// Elements in a row, the last dimension or the product of the last ones; 0 when there are no rows.
     std::uint64_t row_elems = 0;
