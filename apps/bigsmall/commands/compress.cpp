@@ -2,6 +2,8 @@
 #include "commands/commands.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <string_view>
 
 #include <bigsmall/archive/pack.hpp>
 #include <bigsmall/io/sink.hpp>
@@ -20,6 +22,7 @@ struct request {
     std::string source, output;
     bool per_shard = false;
     bool to_stdout = false;
+    archive::operating_point point = archive::operating_point::balanced;
 };
 
 struct compress_result {
@@ -28,8 +31,25 @@ struct compress_result {
     double seconds = 0;
 };
 
+// The flag given, or balanced.
+archive::operating_point point_among(const arguments& given) {
+    std::optional<archive::operating_point> chosen;
+    std::string_view first;
+    for (const archive::operating_point point : archive::operating_points) {
+        const std::string_view flag = archive::recipe_of(point).name;
+        if (!given.has(flag)) continue;
+        if (chosen) given.exclude(first, flag);
+        chosen = point;
+        first = flag;
+    }
+    return chosen.value_or(archive::operating_point::balanced);
+}
+
 request read_request(const arguments& given) {
-    request asked{given.positional(0), given.value("output").value_or(""), given.has("per-shard"), false};
+    request asked{.source = given.positional(0),
+                  .output = given.value("output").value_or(""),
+                  .per_shard = given.has("per-shard"),
+                  .point = point_among(given)};
     asked.to_stdout = asked.output == "-";
     std::error_code ignored; // the library says in words what is wrong with the source
     const bool directory = fs::is_directory(asked.source, ignored);
@@ -49,6 +69,7 @@ compress_result work(const request& asked, const arguments& given) {
     work_session session(given, show_ratio::yes);
     archive::pack_options options;
     session.apply_to(options, given);
+    options.tune(asked.point);
     compress_result result;
     result.asked = asked;
     if (asked.to_stdout) {
@@ -84,6 +105,7 @@ json json_of(const compress_result& result) {
             {"source", result.asked.source},
             {"output", result.asked.output},
             {"per_shard", result.asked.per_shard},
+            {"operating_point", archive::recipe_of(result.asked.point).name},
             {"source_bytes", packed.source_bytes},
             {"compressed_bytes", packed.compressed_bytes},
             {"saved_bytes", static_cast<std::int64_t>(packed.source_bytes - packed.compressed_bytes)},
@@ -116,6 +138,7 @@ std::vector<json_field> fields() {
             {"source", "string", "SRC as given"},
             {"output", "string", "the file or directory written"},
             {"per_shard", "boolean", "true with --per-shard"},
+            {"operating_point", "string", "storage, balanced or inference"},
             {"source_bytes", "integer", "bytes of all source files"},
             {"compressed_bytes", "integer", "bytes of all files written"},
             {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
@@ -139,6 +162,8 @@ command_spec compress_command() {
             {"Compresses a .safetensors file or a model directory into a .bs file. Nothing is lost: "
              "decompress "
              "gives back the same files, byte for byte. Every other file of a directory is carried along.",
+             "One of --storage, --balanced and --inference says what to tune for. All three restore the same "
+             "bytes, and every release reads them all.",
              "The source is only read. The output appears under its name when it is complete, not before."},
         .positionals = {{.name = "SRC", .help = "A .safetensors file or a directory."}},
         .options = {{.name = "output",
@@ -151,6 +176,10 @@ command_spec compress_command() {
                      .help =
                          "Write a directory: one .bs for each .safetensors file, bigsmall.index.json, and "
                          "the other files as they are."},
+                    {.name = "storage", .help = "The fewest bytes; encodes and decodes slowest."},
+                    {.name = "balanced",
+                     .help = "Nearly as small, and decodes several times faster. This is the default."},
+                    {.name = "inference", .help = "A little larger; decodes fastest, for loading often."},
                     force_option(),
                     threads_option(),
                     json_option(),
@@ -160,6 +189,7 @@ command_spec compress_command() {
         .examples = {{"bigsmall compress model.safetensors", "Writes model.bs."},
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
+                     {"bigsmall compress model.safetensors --storage", "As small as it gets, for an archive."},
                      {"bigsmall compress model.safetensors -o - | ssh host 'cat > model.bs'",
                       "Through a pipe; the summary goes to standard error."}},
         .json = fields(),
