@@ -1,27 +1,36 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
-# The operating points: different files, the same bytes back, whatever wrote them.
+# The operating points: every one gives the file back, balanced is the default, info names the point.
 . "$(dirname "$0")/lib.sh"
 
-sample=$SOURCE_DIR/examples/sample/base/model.safetensors
-for point in storage balanced inference; do
-    expect 0 compress "$sample" --$point -o "$point.bs" --json
-    said "$out" "\"point\": \"$point\""
-    expect 0 verify "$point.bs" -q
-    expect 0 decompress "$point.bs" -o back.safetensors -f -q
-    same "$sample" back.safetensors
-    for threads in 1 3; do
-        expect 0 compress "$sample" --$point -o again.bs -f -q --threads $threads
-        same "$point.bs" again.bs
+small_model model.safetensors
+noise 700000 5 | safetensors wide.safetensors '{"w":{"dtype":"BF16","shape":[350,1000],"data_offsets":[0,700000]}}'
+for model in model wide; do
+    for point in storage balanced inference; do
+        expect 0 compress $model.safetensors --$point -o $model-$point.bs --json
+        valid_json "$out" || fail "compress --json is not valid"
+        [[ $(json_value "$out" operating_point) == "\"$point\"" ]] || fail "json: $(cat "$out")"
+        expect 0 decompress $model-$point.bs -o back.safetensors -f
+        same $model.safetensors back.safetensors
+        expect 0 verify $model-$point.bs
+        expect 0 info $model-$point.bs
+        grep -qE "^  operating_point +$point\$" "$out" || fail "info: $(cat "$out")"
+        expect 0 info $model-$point.bs --json
+        [[ $(json_value "$out" operating_point) == "\"$point\"" ]] || fail "info --json: $(cat "$out")"
     done
+    expect 0 compress $model.safetensors -o $model-default.bs
+    same $model-balanced.bs $model-default.bs
 done
-# Balanced is what you get when you say nothing.
-expect 0 compress "$sample" -o default.bs -q
-same default.bs balanced.bs
-size() { stat -c %s "$1"; }
-(($(size storage.bs) < $(size balanced.bs) && $(size balanced.bs) < $(size inference.bs))) ||
-    fail "sizes are not in order: $(size storage.bs) $(size balanced.bs) $(size inference.bs)"
 
-expect 2 compress "$sample" --storage --inference -o both.bs
-said "$err" "--storage"
-[[ ! -e both.bs ]] || fail "a usage error wrote a file"
+# They are different files, and storage is the smallest.
+size() { stat -c %s "$1"; }
+(($(size wide-storage.bs) <= $(size wide-balanced.bs))) || fail "storage is larger than balanced"
+(($(size wide-storage.bs) < $(size wide-inference.bs))) || fail "storage is not smaller than inference"
+
+# A directory of shards has a point as well.
+mkdir many && cp model.safetensors many/a.safetensors && cp wide.safetensors many/b.safetensors
+expect 0 compress many --per-shard --inference
+expect 0 info many-bs
+grep -qE '^  operating_point +inference$' "$out" || fail "info of shards: $(cat "$out")"
+
+finish

@@ -56,6 +56,9 @@ wrong "--sample takes a number above 0 and at most 1" verify x --sample 0
 wrong "--sample takes a number above 0 and at most 1" verify x --sample 1.5
 wrong "--sample takes a number above 0 and at most 1" verify x --sample nan
 wrong "--sample takes a number above 0 and at most 1" verify x --sample 0,5
+wrong "--storage and --balanced exclude each other" compress x --balanced --storage
+wrong "--storage and --inference exclude each other" compress x --storage --inference
+wrong "--balanced and --inference exclude each other" compress x --inference --balanced
 wrong "--fast and --sample exclude each other" verify x --fast --sample 0.5
 wrong "--fast and --source exclude each other" verify x --fast --source y
 wrong "--seed needs --sample" verify x --seed 1

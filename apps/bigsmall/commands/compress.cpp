@@ -2,6 +2,8 @@
 #include "commands/commands.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <string_view>
 
 #include <bigsmall/archive/pack.hpp>
 #include <bigsmall/io/sink.hpp>
@@ -29,18 +31,25 @@ struct compress_result {
     double seconds = 0;
 };
 
-archive::operating_point point_of(const arguments& given) {
-    given.exclude("storage", "balanced");
-    given.exclude("storage", "inference");
-    given.exclude("balanced", "inference");
-    return given.has("storage")     ? archive::operating_point::storage
-           : given.has("inference") ? archive::operating_point::inference
-                                    : archive::operating_point::balanced;
+// The flag given, or balanced.
+archive::operating_point point_among(const arguments& given) {
+    std::optional<archive::operating_point> chosen;
+    std::string_view first;
+    for (const archive::operating_point point : archive::operating_points) {
+        const std::string_view flag = archive::recipe_of(point).name;
+        if (!given.has(flag)) continue;
+        if (chosen) given.exclude(first, flag);
+        chosen = point;
+        first = flag;
+    }
+    return chosen.value_or(archive::operating_point::balanced);
 }
 
 request read_request(const arguments& given) {
-    request asked{given.positional(0), given.value("output").value_or(""), given.has("per-shard"), false,
-                  point_of(given)};
+    request asked{.source = given.positional(0),
+                  .output = given.value("output").value_or(""),
+                  .per_shard = given.has("per-shard"),
+                  .point = point_among(given)};
     asked.to_stdout = asked.output == "-";
     std::error_code ignored; // the library says in words what is wrong with the source
     const bool directory = fs::is_directory(asked.source, ignored);
@@ -61,6 +70,7 @@ compress_result work(const request& asked, const arguments& given) {
     archive::pack_options options;
     options.tune(asked.point);
     session.apply_to(options, given);
+    options.tune(asked.point);
     compress_result result;
     result.asked = asked;
     if (asked.to_stdout) {
@@ -108,7 +118,7 @@ json json_of(const compress_result& result) {
             {"source", result.asked.source},
             {"output", result.asked.output},
             {"per_shard", result.asked.per_shard},
-            {"point", archive::recipe_of(result.asked.point).name},
+            {"operating_point", archive::recipe_of(result.asked.point).name},
             {"source_bytes", packed.source_bytes},
             {"compressed_bytes", packed.compressed_bytes},
             {"saved_bytes", static_cast<std::int64_t>(packed.source_bytes - packed.compressed_bytes)},
@@ -143,7 +153,7 @@ std::vector<json_field> fields() {
             {"source", "string", "SRC as given"},
             {"output", "string", "the file or directory written"},
             {"per_shard", "boolean", "true with --per-shard"},
-            {"point", "string", "\"storage\", \"balanced\" or \"inference\""},
+            {"operating_point", "string", "storage, balanced or inference"},
             {"source_bytes", "integer", "bytes of all source files"},
             {"compressed_bytes", "integer", "bytes of all files written"},
             {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
@@ -169,10 +179,9 @@ command_spec compress_command() {
             {"Compresses a .safetensors file or a model directory into a .bs file. Nothing is lost: "
              "decompress "
              "gives back the same files, byte for byte. Every other file of a directory is carried along.",
-             "The source is only read. The output appears under its name when it is complete, not before.",
-             "Of a directory, every regular file is taken. Symbolic links to files are followed, and the files come "
-             "back as files; links to directories are refused. Empty directories are not kept. With --per-shard, equal "
-             "tensors are stored once for each directory: a .bs file refers only to others beside it."},
+             "One of --storage, --balanced and --inference says what to tune for. All three restore the same "
+             "bytes, and every release reads them all.",
+             "The source is only read. The output appears under its name when it is complete, not before."},
         .positionals = {{.name = "SRC", .help = "A .safetensors file or a directory."}},
         .options = {{.name = "output",
                      .letter = 'o',
@@ -184,11 +193,10 @@ command_spec compress_command() {
                      .help =
                          "Write a directory: one .bs for each .safetensors file, bigsmall.index.json, and "
                          "the other files as they are."},
-                    {.name = "storage",
-                     .help = "The smallest files: slower to write, decoded at about half the speed of --balanced."},
-                    {.name = "balanced", .help = "Nearly as small, and fast to read and write. The default."},
-                    {.name = "inference",
-                     .help = "The fastest to read, almost like copying memory; BF16 files are 0.6 points larger."},
+                    {.name = "storage", .help = "The fewest bytes; encodes and decodes slowest."},
+                    {.name = "balanced",
+                     .help = "Nearly as small, and decodes several times faster. This is the default."},
+                    {.name = "inference", .help = "A little larger; decodes fastest, for loading often."},
                     force_option(),
                     threads_option(),
                     json_option(),
@@ -199,6 +207,7 @@ command_spec compress_command() {
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
                      {"bigsmall compress ./llama --storage -o llama.bs", "As small as we can."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
+                     {"bigsmall compress model.safetensors --storage", "As small as it gets, for an archive."},
                      {"bigsmall compress model.safetensors -o - | ssh host 'cat > model.bs'",
                       "Through a pipe; the summary goes to standard error."}},
         .json = fields(),

@@ -17,6 +17,13 @@ std::string format_of(const archive::archive_summary& summary) {
     return summary.dominant_dtype.empty() ? "none" : summary.dominant_dtype;
 }
 
+// Named by the writer; files of other writers name none.
+std::string point_name_of(const archive::archive_summary& summary) {
+    if (summary.containers.empty()) return {};
+    const auto point = archive::point_of_writer(summary.containers.front().writer);
+    return point ? std::string(archive::recipe_of(*point).name) : std::string();
+}
+
 std::string version_of(const archive::container_summary& container) {
     return std::to_string(container.version_major) + "." + std::to_string(container.version_minor);
 }
@@ -48,7 +55,7 @@ std::string header_text(const archive::archive_summary& summary) {
         text += field("container_version", version_of(summary.containers.front()));
         text += field("written_by", printable(summary.containers.front().writer));
     }
-    if (!summary.model_type.empty()) text += field("model_type", printable(summary.model_type));
+    if (const std::string point = point_name_of(summary); !point.empty()) text += field("operating_point", point);
     text += field("tensor_count", with_thousands(summary.tensors.size()));
     text += field("duplicate_tensors", with_thousands(summary.duplicate_tensors));
     text += field("file_size", exact_size(summary.file_bytes));
@@ -184,10 +191,11 @@ std::string text_of(const info_result& result) {
 
 json json_of(const info_result& result) {
     const archive::archive_summary& summary = result.summary;
+    const std::string point = point_name_of(summary);
     return {{"command", "info"},
             {"container", result.file},
             {"format", format_of(summary)},
-            {"model_type", summary.model_type.empty() ? json(nullptr) : json(summary.model_type)},
+            {"operating_point", point.empty() ? json(nullptr) : json(point)},
             {"per_shard", summary.sharded},
             {"directory", summary.directory},
             {"tensor_count", summary.tensors.size()},
@@ -213,7 +221,7 @@ std::vector<json_field> info_fields() {
         {"command", "string", "\"info\""},
         {"container", "string", "FILE as given"},
         {"format", "string", "element type of most of the bytes, or none"},
-        {"model_type", "string or null", "model_type in the config.json that it carries"},
+        {"operating_point", "string or null", "storage, balanced or inference: what the first .bs is tuned for"},
         {"per_shard", "boolean", "true for a directory with one .bs for each shard"},
         {"directory", "boolean", "true when decompress makes a directory"},
         {"tensor_count", "integer", "tensors"},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <bigsmall/archive/inspect.hpp>
+#include <bigsmall/archive/pack_options.hpp>
 
 #include "command.hpp"
 #include "console/json.hpp"

@@ -15,7 +15,6 @@
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/receipts.hpp>
-#include <bigsmall/core/version.hpp>
 #include <bigsmall/io/checksum.hpp>
 #include <bigsmall/io/container/writer.hpp>
 #include <bigsmall/parallel/executor.hpp>
@@ -82,7 +81,7 @@ private:
     /// The index with everything that is known before coding; numbers_ maps the plan's contents to its own.
     io::container_index skeleton(std::uint32_t first, std::uint32_t last, const naming& name) {
         io::container_index index;
-        index.writer = std::string("bigsmall ") + version_string;
+        index.writer = writer_name(options_.codec);
         index.directory = plan_.directory && name.file.empty();
         numbers_.clear();
         std::map<std::string, std::uint32_t> siblings;

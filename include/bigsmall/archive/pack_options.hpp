@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <bigsmall/archive/default_codec.hpp>
@@ -14,9 +16,37 @@
 #include <bigsmall/archive/source_tree.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/core/units.hpp>
+#include <bigsmall/core/version.hpp>
 #include <bigsmall/io/container/format.hpp>
 
 namespace bigsmall::archive {
+
+inline constexpr operating_point operating_points[] = {operating_point::storage, operating_point::balanced,
+                                                       operating_point::inference};
+
+/// The point of that name, if it is one.
+constexpr std::optional<operating_point> point_of(std::string_view name) noexcept {
+    for (const operating_point point : operating_points)
+        if (recipe_of(point).name == name) return point;
+    return std::nullopt;
+}
+
+/// What a container says of its writer: "bigsmall 0.1.0 (balanced)"; without the last word when the codec is that of no
+/// operating point. A word in the name costs no change of the format, and only people read it.
+inline std::string writer_name(const codec_ref& codec) {
+    std::string name = std::string("bigsmall ") + version_string;
+    for (const operating_point point : operating_points)
+        if (recipe_of(point).codec.encode == codec.encode)
+            return name + " (" + std::string(recipe_of(point).name) + ")";
+    return name;
+}
+
+/// The operating point that such a name tells, if it tells one.
+inline std::optional<operating_point> point_of_writer(std::string_view name) noexcept {
+    const std::size_t open = name.rfind(" (");
+    if (open == std::string_view::npos || !name.starts_with("bigsmall ") || !name.ends_with(')')) return std::nullopt;
+    return point_of(name.substr(open + 2, name.size() - open - 3));
+}
 
 /// How a directory is laid out.
 struct pack_options : run_options {

@@ -181,3 +181,17 @@ TEST_CASE("the dominant type is the one with most bytes, not most tensors", "[ar
     CHECK(summary.layer_count == 0);
     CHECK(summary.streaming_peak_bytes() == summary.tensor_bytes);
 }
+
+TEST_CASE("a container names the operating point of its codec", "[archive]") {
+    for (const archive::operating_point point : archive::operating_points) {
+        const archive::packing_recipe recipe = archive::recipe_of(point);
+        CHECK(archive::point_of(recipe.name) == point);
+        const std::string name = archive::writer_name(recipe.codec);
+        CHECK(name == std::string("bigsmall ") + version_string + " (" + std::string(recipe.name) + ")");
+        CHECK(archive::point_of_writer(name) == point);
+    }
+    CHECK(archive::writer_name(ref_of<>()) == std::string("bigsmall ") + version_string);
+    for (const char* other :
+         {"", "bigsmall 0.1.0", "bigsmall 0.1.0 (fast)", "other (storage)", "bigsmall 0.1.0 (storage"})
+        CHECK_FALSE(archive::point_of_writer(other));
+}
