@@ -70,7 +70,6 @@ compress_result work(const request& asked, const arguments& given) {
     archive::pack_options options;
     options.tune(asked.point);
     session.apply_to(options, given);
-    options.tune(asked.point);
     compress_result result;
     result.asked = asked;
     if (asked.to_stdout) {
@@ -205,7 +204,6 @@ command_spec compress_command() {
                     help_option()},
         .examples = {{"bigsmall compress model.safetensors", "Writes model.bs."},
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
-                     {"bigsmall compress ./llama --storage -o llama.bs", "As small as we can."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
                      {"bigsmall compress model.safetensors --storage", "As small as it gets, for an archive."},
                      {"bigsmall compress model.safetensors -o - | ssh host 'cat > model.bs'",
