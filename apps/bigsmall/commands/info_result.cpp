@@ -55,6 +55,7 @@ std::string header_text(const archive::archive_summary& summary) {
         text += field("container_version", version_of(summary.containers.front()));
         text += field("written_by", printable(summary.containers.front().writer));
     }
+    if (!summary.model_type.empty()) text += field("model_type", printable(summary.model_type));
     if (const std::string point = point_name_of(summary); !point.empty()) text += field("operating_point", point);
     text += field("tensor_count", with_thousands(summary.tensors.size()));
     text += field("duplicate_tensors", with_thousands(summary.duplicate_tensors));
@@ -195,6 +196,7 @@ json json_of(const info_result& result) {
     return {{"command", "info"},
             {"container", result.file},
             {"format", format_of(summary)},
+            {"model_type", summary.model_type.empty() ? json(nullptr) : json(summary.model_type)},
             {"operating_point", point.empty() ? json(nullptr) : json(point)},
             {"per_shard", summary.sharded},
             {"directory", summary.directory},
@@ -221,6 +223,7 @@ std::vector<json_field> info_fields() {
         {"command", "string", "\"info\""},
         {"container", "string", "FILE as given"},
         {"format", "string", "element type of most of the bytes, or none"},
+        {"model_type", "string or null", "model_type in the config.json that it carries"},
         {"operating_point", "string or null", "storage, balanced or inference: what the first .bs is tuned for"},
         {"per_shard", "boolean", "true for a directory with one .bs for each shard"},
         {"directory", "boolean", "true when decompress makes a directory"},
