@@ -225,7 +225,7 @@ command_spec verify_command() {
              "block, MD5 for each tensor, SHA-256 for each file. Prints one line for each problem, "
              "then OK or FAIL.",
              "OK means that every weight that was checked is bit-identical to the original."},
-        .positionals = {{.name = "FILE", .help = "A .bs file, or a directory with bigsmall.index.json."}},
+        .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = options(),
         .examples = {{"bigsmall verify model.bs", "Everything."},
                      {"bigsmall verify --fast model.bs", "The structure only."},

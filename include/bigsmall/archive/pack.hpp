@@ -27,7 +27,7 @@ namespace bigsmall::archive {
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
 pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
-    detail::check_block_bytes(options);
+    detail::check_block_bytes(options.block_bytes);
     pack_plan plan = make_plan(find_files(source));
     find_duplicates(plan, duplicate_scope::everywhere, options, e);
     detail::container_packer packer(plan, options);
