@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Whole checkpoints: pack, unpack, verify, inspect, random access. Costs: nlohmann/json, OpenSSL (-lcrypto),
+// Whole checkpoints: pack, unpack, transcode, verify, inspect, random access. Costs: nlohmann/json, OpenSSL (-lcrypto),
 // zstd (-lzstd), xxHash. Bring an executor: parallel/executor.hpp has a serial one, parallel/tbb.hpp one on oneTBB.
 #pragma once
 
@@ -8,5 +8,6 @@
 #include <bigsmall/archive/names.hpp>
 #include <bigsmall/archive/pack.hpp>
 #include <bigsmall/archive/reader.hpp>
+#include <bigsmall/archive/transcode.hpp>
 #include <bigsmall/archive/unpack.hpp>
 #include <bigsmall/archive/verify.hpp>

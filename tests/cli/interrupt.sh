@@ -35,6 +35,7 @@ interrupted TERM 143 compress long.safetensors -o box/long.bs
 interrupted HUP 129 compress long.safetensors -o box/long.bs
 interrupted QUIT 131 compress long.safetensors -o box/long.bs
 interrupted INT 130 decompress short.bs -o box/short.safetensors
+interrupted INT 130 transcode short.bs box/short.bsr
 mkdir many && ln long.safetensors many/a.safetensors && ln short.safetensors many/b.safetensors
 interrupted INT 130 compress many --per-shard -o box/many-bs
 

@@ -11,6 +11,7 @@ command_spec decompress_command();
 command_spec info_command();
 command_spec verify_command();
 command_spec stat_command();
+command_spec transcode_command();
 command_spec help_command();
 command_spec generate_command();
 

@@ -37,7 +37,7 @@ command_spec info_command() {
              "streaming layer by layer needs, the best and the worst compressed tensors, the SHA-256 of "
              "every "
              "source file, and the health of the index. No weights are read, so it is quick on any file."},
-        .positionals = {{.name = "FILE", .help = "A .bs file, or a directory with bigsmall.index.json."}},
+        .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = {json_option(), help_option()},
         .examples = {{"bigsmall info model.bs", "As text."},
                      {"bigsmall info model.bs --json", "For programs."}},

@@ -33,13 +33,22 @@ inline std::filesystem::path default_archive(const std::filesystem::path& source
     return directory ? with_suffix(named, ".bs") : std::filesystem::path(named).replace_extension(".bs");
 }
 
-/// Where decompress writes a directory: X.bs -> X, X-bs -> X, else X-restored.
+/// Where transcode writes: X.bs -> X.bsr, a directory X-bs -> X-bsr, any other name gets the suffix.
+inline std::filesystem::path default_transcoded(const std::filesystem::path& archive, bool directory) {
+    const std::filesystem::path named = named_path(archive);
+    if (!directory) return std::filesystem::path(named).replace_extension(".bsr");
+    return with_suffix(named, named.filename().string().ends_with("-bs") ? "r" : "-bsr");
+}
+
+/// Where decompress writes a directory: X.bs or X.bsr -> X, X-bs or X-bsr -> X, else X-restored.
 inline std::filesystem::path default_directory(const std::filesystem::path& archive) {
     const std::filesystem::path named = named_path(archive);
-    if (named.extension() == ".bs") return std::filesystem::path(named).replace_extension();
+    if (named.extension() == ".bs" || named.extension() == ".bsr")
+        return std::filesystem::path(named).replace_extension();
     const std::string name = named.filename().string();
-    if (name.size() > 3 && std::string_view(name).substr(name.size() - 3) == "-bs")
-        return named.parent_path() / name.substr(0, name.size() - 3);
+    for (const std::string_view suffix : {"-bs", "-bsr"})
+        if (name.size() > suffix.size() && name.ends_with(suffix))
+            return named.parent_path() / name.substr(0, name.size() - suffix.size());
     return with_suffix(named, "-restored");
 }
 

@@ -170,7 +170,7 @@ command_spec stat_command() {
         .description =
             {"Prints a table of the tensors in an archive: shape, element type, codec, uncompressed and "
              "compressed bytes, ratio. Only the index is read, so it is quick on any file."},
-        .positionals = {{.name = "FILE", .help = "A .bs file, or a directory with bigsmall.index.json."}},
+        .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = {{.name = "sort",
                      .value = "KEY",
                      .help = "Order of the table: ratio puts the best compressed first, size the largest "

@@ -236,7 +236,7 @@ command_spec verify_command() {
              "The header, the index and the footer of a .bs file are there twice or can be done without. Damage "
              "of one of them loses nothing, and decompress passes over it; verify calls it DAMAGED and the answer "
              "is FAIL, because the next damage may be the last. An archive like that is to be made again."},
-        .positionals = {{.name = "FILE", .help = "A .bs file, or a directory with bigsmall.index.json."}},
+        .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = options(),
         .examples = {{"bigsmall verify model.bs", "Everything."},
                      {"bigsmall verify --fast model.bs", "The structure only."},

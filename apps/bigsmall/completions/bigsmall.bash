@@ -8,7 +8,7 @@ _bigsmall_words() {
     mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
 }
 
-_bigsmall_verbs="compress decompress info verify stat help"
+_bigsmall_verbs="compress decompress transcode info verify stat help"
 
 _bigsmall() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
@@ -22,6 +22,10 @@ _bigsmall() {
         "compress --threads") return ;;
         "decompress --output" | "decompress -o") _bigsmall_files "$word"; return ;;
         "decompress --threads") return ;;
+        "transcode --mode") _bigsmall_words "$word" "ratio balanced speed"; return ;;
+        "transcode --n-streams") return ;;
+        "transcode --workers") return ;;
+        "transcode --threads") return ;;
         "verify --sample") return ;;
         "verify --seed") return ;;
         "verify --source") _bigsmall_files "$word"; return ;;
@@ -39,6 +43,12 @@ _bigsmall() {
         decompress)
             if [[ $word == -* ]]; then
                 _bigsmall_words "$word" "--output -o --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        transcode)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--mode --n-streams --workers --threads --force -f --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;

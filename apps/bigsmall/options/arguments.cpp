@@ -35,11 +35,11 @@ std::optional<double> arguments::fraction(std::string_view option) const {
     return number;
 }
 
-std::size_t arguments::threads() const {
-    const auto number = integer("threads");
+std::size_t arguments::threads(std::string_view option) const {
+    const auto number = integer(option);
     if (!number) return 0;
     if (*number == 0 || *number > most_threads)
-        throw usage_error("--threads takes a number from 1 to 1024, not '" + *value("threads") + "'");
+        throw usage_error(dashed(option) + " takes a number from 1 to 1024, not '" + *value(option) + "'");
     return static_cast<std::size_t>(*number);
 }
 

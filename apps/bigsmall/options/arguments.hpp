@@ -45,8 +45,8 @@ public:
     std::size_t positional_count() const noexcept { return positionals_.size(); }
     const std::string& positional(std::size_t i) const { return positionals_.at(i); }
 
-    /// Threads asked for by --threads, 0 for one per processor. Throws usage_error.
-    std::size_t threads() const;
+    /// Threads asked for by --threads, or by another option, 0 for one per processor. Throws usage_error.
+    std::size_t threads(std::string_view option = "threads") const;
     /// The value of an option that is an unsigned integer. Throws usage_error.
     std::optional<std::uint64_t> integer(std::string_view option) const;
     /// The value of an option that is a number above 0 and at most 1. Throws usage_error.

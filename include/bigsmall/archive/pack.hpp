@@ -29,7 +29,7 @@ namespace bigsmall::archive {
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
 pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
-    detail::check_block_bytes(options);
+    detail::check_block_bytes(options.block_bytes);
     const source_tree tree = find_files(source);
     std::vector<absent_shard> absent = absent_shards(tree);
     pack_plan plan = make_plan(tree);

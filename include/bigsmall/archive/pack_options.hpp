@@ -79,10 +79,10 @@ struct pack_result {
 
 namespace detail {
 
-inline void check_block_bytes(const pack_options& options) {
-    if (options.block_bytes >= 1 && options.block_bytes <= io::max_raw_block_bytes) return;
+inline void check_block_bytes(std::uint64_t block_bytes) {
+    if (block_bytes >= 1 && block_bytes <= io::max_raw_block_bytes) return;
     throw error(errc::invalid_argument,
-                "blocks of " + std::to_string(options.block_bytes) + " bytes are not possible: 1 byte to 16 MiB are");
+                "blocks of " + std::to_string(block_bytes) + " bytes are not possible: 1 byte to 16 MiB are");
 }
 
 inline void require_outside(const std::filesystem::path& output, const std::filesystem::path& source) {

@@ -142,7 +142,7 @@ private:
 template <parallel::executor E>
 pack_result pack_shards(const std::filesystem::path& source, const std::filesystem::path& output,
                         const pack_options& options, E& e) {
-    check_block_bytes(options);
+    check_block_bytes(options.block_bytes);
     std::error_code failed;
     if (std::filesystem::is_regular_file(source, failed))
         throw error(errc::invalid_argument, "a container per shard needs a directory, and this is a file")

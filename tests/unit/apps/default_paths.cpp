@@ -34,4 +34,15 @@ TEST_CASE("decompress names its output after its archive", "[apps]") {
     CHECK(default_directory("a/llama-bs/") == "a/llama");
     CHECK(default_directory("other") == "other-restored");
     CHECK(default_directory("-bs") == "-bs-restored");
+    CHECK(default_directory("a/llama.bsr") == "a/llama");
+    CHECK(default_directory("llama-bsr/") == "llama");
+    CHECK(default_directory("-bsr") == "-bsr-restored");
+}
+
+TEST_CASE("where transcode writes", "[apps]") {
+    CHECK(default_transcoded("m.bs", false) == "m.bsr");
+    CHECK(default_transcoded("a/m.v1.bs", false) == "a/m.v1.bsr");
+    CHECK(default_transcoded("m", false) == "m.bsr");
+    CHECK(default_transcoded("m-bs/", true) == "m-bsr");
+    CHECK(default_transcoded("a/m", true) == "a/m-bsr");
 }
