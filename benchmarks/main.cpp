@@ -63,7 +63,7 @@ benchmark::data_set load(const std::string& path) {
         benchmark::data_set::piece& piece = data.pieces.emplace_back();
         piece.info.type = type ? *type : bigsmall::dtype{"?"};
         piece.info.row_elems = bigsmall::archive::row_elems_of(tensor.shape);
-        piece.info.last_elems = tensor.shape.size() < 2 ? 0 : tensor.shape.back();
+        piece.info.last_elems = bigsmall::archive::last_elems_of(tensor.shape);
         piece.bytes.resize(static_cast<std::size_t>(tensor.end - tensor.begin));
         source.read(tensor.begin, piece.bytes);
     }

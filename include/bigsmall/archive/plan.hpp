@@ -57,6 +57,11 @@ inline std::uint64_t row_elems_of(const std::vector<std::uint64_t>& shape) noexc
     return elems;
 }
 
+/// Elements of the last dimension; 0 when there are fewer than two.
+inline std::uint64_t last_elems_of(const std::vector<std::uint64_t>& shape) noexcept {
+    return shape.size() < 2 ? 0 : shape.back();
+}
+
 namespace detail {
 
 inline void add_extent(planned_member& member, planned_extent extent) {
@@ -79,8 +84,7 @@ inline void plan_safetensors(planned_member& member, const io::source& file) {
         add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0, 0, 0});
         const dtype type = find_dtype(tensor.dtype_name).value_or(dtype{});
         add_extent(member, {io::extent_kind::tensor, tensor.begin, tensor.end - tensor.begin, type,
-                            std::move(tensor.name), 0, row_elems_of(tensor.shape),
-                            tensor.shape.size() < 2 ? 0 : tensor.shape.back()});
+                            std::move(tensor.name), 0, row_elems_of(tensor.shape), last_elems_of(tensor.shape)});
         position = tensor.end;
     }
     add_extent(member, {io::extent_kind::gap, position, layout.file_bytes - position, {}, {}, 0, 0, 0});

@@ -56,7 +56,8 @@ transcode_result transcode_directory(const opened_archive& archive, const std::f
     for (const shard_record& shard : index.shards)
         result.files.push_back(directory.final_path(shard.file));
     for (const carried_record& file : index.files) {
-        copy_carried(archive.path() / file.file, directory.place(file.file), file, options);
+        copy_carried(archive.path() / file.file, directory.place(file.file), directory.final_path(file.file).string(),
+                     file, options);
         result.files.push_back(directory.final_path(file.file));
         result.raw_bytes += file.bytes;
         written += file.bytes;

@@ -43,7 +43,7 @@ struct transcode_batch : restore_batch {
 struct extent_facts {
     std::string tensor; ///< its name; empty for gaps and files
     dtype type;
-    std::uint64_t row_elems = 0;
+    std::uint64_t row_elems = 0, last_elems = 0; ///< of block_info
 };
 
 inline std::vector<extent_facts> facts_of(const io::member_entry& member) {
@@ -54,8 +54,8 @@ inline std::vector<extent_facts> facts_of(const io::member_entry& member) {
     for (std::size_t i = 0; i < facts.size(); ++i) {
         if (member.extents[i].kind != io::extent_kind::tensor) continue;
         io::tensor_record& tensor = layout.tensors.at(next++);
-        facts[i] = {std::move(tensor.name), find_dtype(tensor.dtype_name).value_or(dtype{}),
-                    row_elems_of(tensor.shape)};
+        facts[i] = {std::move(tensor.name), find_dtype(tensor.dtype_name).value_or(dtype{}), row_elems_of(tensor.shape),
+                    last_elems_of(tensor.shape)};
     }
     return facts;
 }
@@ -110,7 +110,7 @@ private:
         transcode_block block;
         block.content = content;
         block.first = done_ == 0;
-        block.info = {facts.type, facts.row_elems, done_ * 8 / facts.type.bits};
+        block.info = {facts.type, facts.row_elems, done_ * 8 / facts.type.bits, {}, facts.last_elems};
         block.raw = raw;
         block.coded_at = coded_bytes_;
         coded_bytes_ += codec_.bound(raw.size());
