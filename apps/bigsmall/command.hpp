@@ -24,6 +24,7 @@ struct option_spec {
     std::string_view fallback = {};    ///< what holds when the option is absent; empty: nothing to say
     std::vector<std::string_view> choices = {}; ///< the values accepted; empty: checked by the command
     value_kind kind = value_kind::text;
+    bool repeatable = false; ///< every value given counts, not only one
 
     bool takes_value() const noexcept { return !value.empty(); }
 };

@@ -9,7 +9,8 @@ namespace bigsmall::app {
 const std::vector<command_spec>& command_table() {
     static const std::vector<command_spec> table{
         compress_command(), decompress_command(), transcode_command(), info_command(),
-        verify_command(),   stat_command(),       help_command(),      generate_command(),
+        verify_command(),   stat_command(),       benchmark_command(), help_command(),
+        generate_command(),
     };
     return table;
 }

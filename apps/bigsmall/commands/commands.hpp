@@ -12,6 +12,7 @@ command_spec info_command();
 command_spec verify_command();
 command_spec stat_command();
 command_spec transcode_command();
+command_spec benchmark_command();
 command_spec help_command();
 command_spec generate_command();
 

@@ -8,7 +8,7 @@ _bigsmall_words() {
     mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
 }
 
-_bigsmall_verbs="compress decompress transcode info verify stat help"
+_bigsmall_verbs="compress decompress transcode info verify stat benchmark help"
 
 _bigsmall() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
@@ -32,6 +32,11 @@ _bigsmall() {
         "verify --threads") return ;;
         "stat --sort") _bigsmall_words "$word" "ratio size name"; return ;;
         "stat --tensor") return ;;
+        "benchmark --point") _bigsmall_words "$word" "storage balanced inference"; return ;;
+        "benchmark --rounds") return ;;
+        "benchmark --output" | "benchmark -o") _bigsmall_files "$word"; return ;;
+        "benchmark --chart") _bigsmall_files "$word"; return ;;
+        "benchmark --threads") return ;;
     esac
     case "$verb" in
         compress)
@@ -67,6 +72,12 @@ _bigsmall() {
         stat)
             if [[ $word == -* ]]; then
                 _bigsmall_words "$word" "--sort --reverse --tensor --json --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        benchmark)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--point --rounds --detailed --no-detail --output -o --chart --force -f --threads --json --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;

@@ -40,7 +40,7 @@ std::string option_line(const option_spec& option) {
     const std::string name = "--" + std::string(option.name);
     std::string tail = "[" + escaped(option.help) + "]";
     if (option.takes_value()) tail += ":" + escaped(option.value) + ":" + action(option.choices, option.kind);
-    if (option.letter == 0) return "'" + name + tail + "'";
+    if (option.letter == 0) return std::string(option.repeatable ? "'*" : "'") + name + tail + "'";
     const std::string letter = std::string("-") + option.letter;
     return "'(" + letter + " " + name + ")'{" + letter + "," + name + "}'" + tail + "'";
 }

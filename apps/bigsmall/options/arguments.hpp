@@ -39,7 +39,13 @@ public:
     std::optional<std::string> value(std::string_view option) const {
         const auto found = values_.find(option);
         if (found == values_.end()) return std::nullopt;
-        return found->second;
+        return found->second.back();
+    }
+
+    /// All values of a repeatable option, in their order.
+    std::vector<std::string> all(std::string_view option) const {
+        const auto found = values_.find(option);
+        return found == values_.end() ? std::vector<std::string>{} : found->second;
     }
 
     std::size_t positional_count() const noexcept { return positionals_.size(); }
@@ -55,12 +61,15 @@ public:
     /// Throws usage_error when both options were given.
     void exclude(std::string_view a, std::string_view b) const;
 
-    void set(std::string_view option, std::string value) { values_[std::string(option)] = std::move(value); }
+    void set(std::string_view option, std::string value) { values_[std::string(option)] = {std::move(value)}; }
+    void add(std::string_view option, std::string value) {
+        values_[std::string(option)].push_back(std::move(value));
+    }
     void add_positional(std::string value) { positionals_.push_back(std::move(value)); }
 
 private:
     const command_spec* command_;
-    std::map<std::string, std::string, std::less<>> values_;
+    std::map<std::string, std::vector<std::string>, std::less<>> values_;
     std::vector<std::string> positionals_;
 };
 

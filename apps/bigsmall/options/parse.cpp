@@ -94,9 +94,9 @@ void take_option(arguments& parsed, const po::option& given) {
         parsed.set(option.name, {});
         return;
     }
-    if (parsed.has(option.name)) throw usage_error("option " + name + " is given twice");
+    if (parsed.has(option.name) && !option.repeatable) throw usage_error("option " + name + " is given twice");
     require_choice(option.choices, name, given.value.at(0));
-    parsed.set(option.name, given.value.at(0));
+    parsed.add(option.name, given.value.at(0));
 }
 
 void check_positional(const positional_spec& wanted, const std::string& given) {
