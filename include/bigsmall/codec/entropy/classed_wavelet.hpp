@@ -15,7 +15,9 @@
 
 #include <bigsmall/codec/entropy/lag_classes.hpp>
 #include <bigsmall/codec/entropy/row_classes.hpp>
-#include <bigsmall/codec/entropy/wavelet_body.hpp>
+#include <bigsmall/codec/entropy/wavelet_code.hpp>
+#include <bigsmall/codec/entropy/wavelet_reader.hpp>
+#include <bigsmall/codec/entropy/wavelet_writer.hpp>
 #include <bigsmall/codec/policies.hpp>
 
 namespace bigsmall::entropy {

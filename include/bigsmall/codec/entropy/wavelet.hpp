@@ -9,7 +9,9 @@
 #include <optional>
 #include <string_view>
 
-#include <bigsmall/codec/entropy/wavelet_body.hpp>
+#include <bigsmall/codec/entropy/wavelet_code.hpp>
+#include <bigsmall/codec/entropy/wavelet_reader.hpp>
+#include <bigsmall/codec/entropy/wavelet_writer.hpp>
 #include <bigsmall/codec/policies.hpp>
 
 namespace bigsmall::entropy {
