@@ -46,6 +46,7 @@ public:
             },
             parallel::any_order([&](transcode_batch& batch) { decode(batch, e); }),
             parallel::in_order([&](transcode_batch& batch) {
+                require_decoded(batch);
                 const io::member_entry& member = *jobs_[batch.job].member;
                 batch.sha256 = files_.add(member.header, batch.bytes(), batch.first, batch.last);
                 if (batch.last && batch.sha256 != member.sha256) throw wrong_hash(batch, "SHA-256", {});
@@ -120,20 +121,27 @@ private:
     template <parallel::executor E>
     void decode(transcode_batch& batch, E& e) {
         e.for_each(batch.blocks.size(), [&](std::size_t i) {
-            const restore_block& block = batch.blocks[i];
+            restore_block& block = batch.blocks[i];
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = decoders_.borrow();
             try {
                 decode_block(source_->home_of(*block.content), *block.content, block.number, block.offset, raw,
                              options_.codec, *memory);
             } catch (const error& failure) {
-                const restore_job& job = jobs_[batch.job];
-                damage problem = damage_of(failure);
-                problem.member = job.path;
-                problem.tensor = extent_names(*job.member)[batch.pieces[block.piece].extent];
-                throw error_of(problem);
+                block.failure = damage_of(failure);
             }
         });
+    }
+
+    /// Throws the first failure in the order of the file, whichever thread met one first.
+    void require_decoded(transcode_batch& batch) const {
+        for (restore_block& block : batch.blocks) {
+            if (!block.failure) continue;
+            const restore_job& job = jobs_[batch.job];
+            block.failure->member = job.path;
+            block.failure->tensor = extent_names(*job.member)[batch.pieces[block.piece].extent];
+            throw error_of(*block.failure);
+        }
     }
 
     error wrong_hash(const transcode_batch& batch, const char* what, const std::string& tensor) const {
