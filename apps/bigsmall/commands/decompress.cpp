@@ -59,13 +59,14 @@ decompress_result work(const arguments& given) {
 
 std::string text_of(const decompress_result& result) {
     const std::string target = result.output == "-" ? "standard output" : printable(result.output);
-    return "decompressed " + printable(result.source) + " -> " + target + "  (" + fixed(result.seconds, 1) +
-           "s)  " + speed(result.unpacked.restored_bytes, result.seconds) + "\n";
+    return "decompressed " + printable(result.source) + " -> " + target + "  (" + fixed(result.seconds, 1) + "s)  " +
+           speed(result.unpacked.restored_bytes, result.seconds) + "\n";
 }
 
 json json_of(const decompress_result& result) {
     json files = json::array();
-    for (const fs::path& file : result.unpacked.files) files.push_back(file.string());
+    for (const fs::path& file : result.unpacked.files)
+        files.push_back(file.string());
     return {{"command", "decompress"},
             {"source", result.source},
             {"output", result.output},
@@ -112,7 +113,8 @@ command_spec decompress_command() {
                      .letter = 'o',
                      .value = "OUT",
                      .help = "Where to write; '-' is standard output, for an archive of one file.",
-                     .fallback = "X.safetensors for X.bs or X.bsr, or the directory X when it holds a directory; see above",
+                     .fallback =
+                         "X.safetensors for X.bs or X.bsr, or the directory X when it holds a directory; see above",
                      .kind = value_kind::path},
                     force_option(),
                     threads_option(),
