@@ -176,7 +176,7 @@ private:
         }
     }
 
-    /// Whether knowing if the symbol `lag` before is above the median saves a hundredth, judged by a sample. Putting
+    /// Whether knowing the upper two bits of the symbol `lag` before saves a hundredth, judged by a sample. Putting
     /// symbols back by lag is the slow kind of decoding: it has to be worth it.
     static bool lag_pays(bytes_view raw, std::size_t lag) noexcept {
         if (lag == 0 || lag > raw.size() / 2) return false;
@@ -271,7 +271,7 @@ private:
                                 raw.size()};
         const std::size_t lines = rows ? layout.rows() : layout.row_symbols;
         if (bits_for(classes) != 0 && lines > 8 * cursor.left() / bits_for(classes)) return status::truncated;
-        if (lines > raw.size() + layout.row_symbols && rows) return status::corrupt;
+        // Rows are bounded by the symbols already: each but the first and the last is whole.
         if (!rows && lines > raw.size()) return status::corrupt;
         std::vector<std::uint8_t> of_line(lines);
         bit_reader reader_of_classes(cursor);
