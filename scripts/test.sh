@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
 # Builds and runs all tests: under AddressSanitizer and UndefinedBehaviorSanitizer those that look for mistakes in
-# handling bytes, then all in the release build. Ends with ctest's own summary.
+# handling bytes, then all in the release build. Ends with ctest's own summary. $SANITIZED_CXX: the compiler of the
+# first build, if it should be another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install_packages.sh
 jobs=$(nproc)
 
-cmake --preset asan -DBIGSMALL_BUILD_BENCHMARKS=OFF >/dev/null
+cmake --preset asan -DBIGSMALL_WERROR=ON ${SANITIZED_CXX:+"-DCMAKE_CXX_COMPILER=$SANITIZED_CXX"} >/dev/null
 cmake --build build/asan -j "$jobs"
 ctest --test-dir build/asan --output-on-failure -j "$jobs"
 

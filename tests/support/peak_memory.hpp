@@ -10,7 +10,15 @@
 
 namespace support {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__has_feature) // clang's way to say what GCC says with macros
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define BIGSMALL_TEST_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BIGSMALL_TEST_SANITIZED
+#endif
+
+#ifdef BIGSMALL_TEST_SANITIZED
 inline constexpr bool memory_is_measurable = false; // a sanitizer's own bookkeeping would be measured
 #else
 inline constexpr bool memory_is_measurable = true;

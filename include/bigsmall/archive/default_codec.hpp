@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-// The codecs of archives: the library's operating points, each with the LZ candidate.
+// The codecs of archives: the library's operating points, each with the LZ candidate. To compile them takes seconds.
+// Programs of many sources may compile them once: define BIGSMALL_EXTERN_CODECS everywhere, and in one source
+// BIGSMALL_DEFINE_CODECS as well.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +35,24 @@ struct readers_with_zstd<policy_set<Policies...>> {
 };
 using readers = readers_with_zstd<known_policies>::type;
 
+// Not inline: an inline function would be compiled wherever it is used, in spite of `extern template`.
+template <class Policies, int ZstdLevel>
+codec_ref codec_with_zstd() noexcept {
+    return ref_of<with_zstd<Policies, ZstdLevel>, readers>();
+}
+
+#ifdef BIGSMALL_EXTERN_CODECS
+#ifdef BIGSMALL_DEFINE_CODECS
+#define BIGSMALL_CODEC_TEMPLATE template
+#else
+#define BIGSMALL_CODEC_TEMPLATE extern template
+#endif
+BIGSMALL_CODEC_TEMPLATE codec_ref codec_with_zstd<storage_policies, 19>() noexcept;
+BIGSMALL_CODEC_TEMPLATE codec_ref codec_with_zstd<balanced_policies, 9>() noexcept;
+BIGSMALL_CODEC_TEMPLATE codec_ref codec_with_zstd<inference_policies, 9>() noexcept;
+#undef BIGSMALL_CODEC_TEMPLATE
+#endif
+
 } // namespace detail
 
 /// What a file is tuned for. All restore the same bytes, and any reader reads all.
@@ -49,18 +69,17 @@ struct packing_recipe {
     std::uint64_t block_bytes; ///< larger blocks pay less for tables; smaller ones stay in the caches
 };
 
-constexpr packing_recipe recipe_of(operating_point point) noexcept {
+inline packing_recipe recipe_of(operating_point point) noexcept {
     switch (point) {
-    case operating_point::storage:
-        return {"storage", ref_of<detail::with_zstd<storage_policies, 19>, detail::readers>(), 4 * MiB};
+    case operating_point::storage: return {"storage", detail::codec_with_zstd<storage_policies, 19>(), 4 * MiB};
     case operating_point::inference:
-        return {"inference", ref_of<detail::with_zstd<inference_policies, 9>, detail::readers>(), 256 * KiB};
+        return {"inference", detail::codec_with_zstd<inference_policies, 9>(), 256 * KiB};
     case operating_point::balanced: break;
     }
-    return {"balanced", ref_of<detail::with_zstd<balanced_policies, 9>, detail::readers>(), 1 * MiB};
+    return {"balanced", detail::codec_with_zstd<balanced_policies, 9>(), 1 * MiB};
 }
 
 /// What unpack reads with unless told otherwise.
-constexpr codec_ref default_codec() noexcept { return recipe_of(operating_point::balanced).codec; }
+inline codec_ref default_codec() noexcept { return recipe_of(operating_point::balanced).codec; }
 
 } // namespace bigsmall::archive

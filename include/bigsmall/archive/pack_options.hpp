@@ -25,7 +25,7 @@ inline constexpr operating_point operating_points[] = {operating_point::storage,
                                                        operating_point::inference};
 
 /// The point of that name, if it is one.
-constexpr std::optional<operating_point> point_of(std::string_view name) noexcept {
+inline std::optional<operating_point> point_of(std::string_view name) noexcept {
     for (const operating_point point : operating_points)
         if (recipe_of(point).name == name) return point;
     return std::nullopt;
