@@ -27,6 +27,22 @@ size() { stat -c %s "$1"; }
 (($(size wide-storage.bs) <= $(size wide-balanced.bs))) || fail "storage is larger than balanced"
 (($(size wide-storage.bs) < $(size wide-inference.bs))) || fail "storage is not smaller than inference"
 
+# Streams of tensors of one role: what is gained is told, and the file comes back.
+header= offset=0
+for i in $(seq 0 11); do
+    header+="${header:+,}\"layers.$i.k_proj.bias\":{\"dtype\":\"BF16\",\"shape\":[3000],\"data_offsets\":[$offset,$((offset + 6000))]}"
+    offset=$((offset + 6000))
+done
+noise 72000 9 | safetensors roles.safetensors "{$header}"
+expect 0 compress roles.safetensors -o plain.bs --json
+[[ $(json_value "$out" grouped_tensors) == 0 ]] || fail "6,000 bytes are not small: $(cat "$out")"
+expect 0 compress roles.safetensors -o grouped.bs --group-streams --json
+[[ $(json_value "$out" grouped_tensors) == 12 ]] || fail "not grouped: $(cat "$out")"
+(($(size grouped.bs) < $(size plain.bs))) || fail "grouping gains nothing"
+expect 0 decompress grouped.bs -o back.safetensors -f
+same roles.safetensors back.safetensors
+expect 0 verify grouped.bs
+
 # A directory of shards has a point as well.
 mkdir many && cp model.safetensors many/a.safetensors && cp wide.safetensors many/b.safetensors
 expect 0 compress many --per-shard --inference

@@ -54,6 +54,8 @@ void save_containers(const std::filesystem::path& to) {
     save(to, "original_python", as_bytes_view(std::string_view("BGSM\x01\x00\x02\x00\x00\x00{}", 12)));
     save(to, "raw_index", encode_index(made.index));
     save(to, "raw_index_empty", encode_index({}));
+    save(to, "bundles", sample_with_bundles().bytes);
+    save(to, "raw_index_bundles", encode_index(sample_with_bundles().index));
 }
 
 } // namespace

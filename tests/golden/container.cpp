@@ -19,21 +19,29 @@ std::string contents(const fs::path& path) {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-} // namespace
-
-TEST_CASE("a container of version 1 restores its directory forever", "[golden]") {
-    const fs::path expected = fs::path(BIGSMALL_TEST_DATA_DIR) / "container_v1";
-    const fs::path work = fs::temp_directory_path() / "bigsmall_golden_container";
+void check_restores(const std::string& name, std::size_t files_wanted) {
+    const fs::path expected = fs::path(BIGSMALL_TEST_DATA_DIR) / name;
+    const fs::path work = fs::temp_directory_path() / ("bigsmall_golden_" + name);
     fs::remove_all(work);
     fs::create_directories(work);
     bigsmall::parallel::serial_executor here;
-    bigsmall::archive::unpack(fs::path(BIGSMALL_TEST_DATA_DIR) / "container_v1.bs", work / "back", {}, here);
+    bigsmall::archive::unpack(fs::path(BIGSMALL_TEST_DATA_DIR) / (name + ".bs"), work / "back", {}, here);
     std::size_t files = 0;
     for (const auto& entry : fs::directory_iterator(expected)) {
         INFO(entry.path().filename().string());
         CHECK(contents(entry.path()) == contents(work / "back" / entry.path().filename()));
         ++files;
     }
-    CHECK(files == 4);
+    CHECK(files == files_wanted);
     fs::remove_all(work);
+}
+
+} // namespace
+
+TEST_CASE("a container of version 1 restores its directory forever", "[golden]") {
+    check_restores("container_v1", 4);
+}
+
+TEST_CASE("a container with bundles restores its directory forever", "[golden]") {
+    check_restores("container_v1_bundles", 3);
 }

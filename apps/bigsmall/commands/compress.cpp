@@ -22,6 +22,7 @@ struct request {
     std::string source, output;
     bool per_shard = false;
     bool to_stdout = false;
+    bool group_streams = false;
     archive::operating_point point = archive::operating_point::balanced;
 };
 
@@ -49,6 +50,7 @@ request read_request(const arguments& given) {
     request asked{.source = given.positional(0),
                   .output = given.value("output").value_or(""),
                   .per_shard = given.has("per-shard"),
+                  .group_streams = given.has("group-streams"),
                   .point = point_among(given)};
     asked.to_stdout = asked.output == "-";
     std::error_code ignored; // the library says in words what is wrong with the source
@@ -69,6 +71,7 @@ compress_result work(const request& asked, const arguments& given) {
     work_session session(given, show_ratio::yes);
     archive::pack_options options;
     options.tune(asked.point);
+    options.group_streams = asked.group_streams;
     session.apply_to(options, given);
     compress_result result;
     result.asked = asked;
@@ -118,6 +121,7 @@ json json_of(const compress_result& result) {
             {"output", result.asked.output},
             {"per_shard", result.asked.per_shard},
             {"operating_point", archive::recipe_of(result.asked.point).name},
+            {"grouped_tensors", packed.grouped_tensors},
             {"source_bytes", packed.source_bytes},
             {"compressed_bytes", packed.compressed_bytes},
             {"saved_bytes", static_cast<std::int64_t>(packed.source_bytes - packed.compressed_bytes)},
@@ -153,6 +157,7 @@ std::vector<json_field> fields() {
             {"output", "string", "the file or directory written"},
             {"per_shard", "boolean", "true with --per-shard"},
             {"operating_point", "string", "storage, balanced or inference"},
+            {"grouped_tensors", "integer", "tensors coded together with others, as small ones are"},
             {"source_bytes", "integer", "bytes of all source files"},
             {"compressed_bytes", "integer", "bytes of all files written"},
             {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
@@ -196,6 +201,10 @@ command_spec compress_command() {
                     {.name = "balanced",
                      .help = "Nearly as small, and decodes several times faster. This is the default."},
                     {.name = "inference", .help = "A little larger; decodes fastest, for loading often."},
+                    {.name = "group-streams",
+                     .help = "Code tensors of up to 64 KiB that have one role in many layers (norms, biases, routers, "
+                             "keys and values of small models) as one stream, where that is measured smaller. Those "
+                             "of less than 4 KiB are always coded together where that is smaller."},
                     force_option(),
                     threads_option(),
                     json_option(),

@@ -68,8 +68,11 @@ private:
         for (const io::member_entry& member : container_.index().members) {
             const std::vector<extent_facts> facts = facts_of(member);
             for (std::size_t i = 0; i < facts.size(); ++i) {
-                const io::content_entry& content = container_.index().contents[member.extents[i].content];
-                if (content.home == 0 && seen.insert(member.extents[i].content).second) add(content, facts[i]);
+                const io::content_entry& part = container_.index().contents[member.extents[i].content];
+                // A bundle is timed whole, with the first of its slices.
+                const std::uint32_t number = part.is_slice() ? part.bundle : member.extents[i].content;
+                const io::content_entry& content = container_.index().contents[number];
+                if (content.home == 0 && seen.insert(number).second) add(content, facts[i]);
             }
         }
     }

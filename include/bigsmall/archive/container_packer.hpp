@@ -8,9 +8,12 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/bundle_block.hpp>
+#include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/pack_batch.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/plan.hpp>
@@ -38,12 +41,14 @@ public:
     /// Writes members [first, last) as one container and returns its index.
     template <parallel::executor E>
     io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {}) {
+        const std::vector<planned_bundle> bundles = bundle_planner(plan_, first, last, options_).run(e);
         io::container_index index = skeleton(first, last, name);
-        io::container_writer writer(to);
-        pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec);
+        add_bundles(bundles, index);
+        io::container_writer writer(to, io::required_features(index));
+        write_bundles(bundles, index, writer, e);
+        pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, contents_of(bundles));
         file_chain files;
         part_chain parts;
-        parallel::object_pool<scratch> memories;
         e.template pipeline<pack_batch>(
             batches_in_flight(e.concurrency()),
             [&](pack_batch& batch) {
@@ -55,13 +60,17 @@ public:
                 member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
             }),
             parallel::in_order([&](pack_batch& batch) { parts.add(batch.bytes(), std::span(batch.pieces), e); }),
-            parallel::any_order([&](pack_batch& batch) { code(batch, memories, e); }),
+            parallel::any_order([&](pack_batch& batch) { code(batch, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
         writer.finish(index);
         remember(index, name);
+        count_grouped(index);
         written_before_ += writer.position();
         return index;
     }
+
+    /// Tensors of all containers so far that lie in bundles.
+    std::uint64_t grouped_tensors() const noexcept { return grouped_tensors_; }
 
     /// Counts a file that was copied beside the containers.
     void copied(const source_file& file) {
@@ -120,14 +129,49 @@ private:
         return at->second;
     }
 
+    /// Makes slices of what will lie in bundles. Contents of the index have the order of the plan.
+    void add_bundles(const std::vector<planned_bundle>& bundles, io::container_index& index) const {
+        for (const planned_bundle& bundle : bundles) {
+            std::vector<std::uint32_t> numbers;
+            for (const std::uint32_t content : bundle.contents)
+                numbers.push_back(numbers_.at(content));
+            make_slices(index, static_cast<std::uint32_t>(index.contents.size()), numbers);
+            index.contents.emplace_back();
+            ++index.bundles;
+        }
+    }
+
     template <parallel::executor E>
-    void code(pack_batch& batch, parallel::object_pool<scratch>& memories, E& e) {
+    void write_bundles(const std::vector<planned_bundle>& bundles, io::container_index& index,
+                       io::container_writer& writer, E& e) {
+        part_reader parts(plan_);
+        std::vector<coded_bundle> coded(bundles.size());
+        for_each_bundle(
+            parts, bundles, options_, e,
+            [&](const raw_bundle& raw, std::size_t i) {
+                coded[i] = code_bundle(raw, options_.codec, methods_, *memories_.borrow());
+            },
+            [&](std::size_t i) {
+                write_bundle(coded[i], writer, index.contents[index.first_bundle() + i]);
+                coded[i] = {};
+            });
+    }
+
+    static std::unordered_set<std::uint32_t> contents_of(const std::vector<planned_bundle>& bundles) {
+        std::unordered_set<std::uint32_t> all;
+        for (const planned_bundle& bundle : bundles)
+            all.insert(bundle.contents.begin(), bundle.contents.end());
+        return all;
+    }
+
+    template <parallel::executor E>
+    void code(pack_batch& batch, E& e) {
         e.for_each(batch.blocks.size(), [&](std::size_t i) {
             pack_block& block = batch.blocks[i];
             const bytes_view raw = batch.bytes().subspan(block.raw_at, block.raw_bytes);
             const bytes_span out =
                 bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw_bytes));
-            const auto memory = memories.borrow();
+            const auto memory = memories_.borrow();
             block.coded = options_.codec.encode(block.info, raw, out, *memory);
             block.checksum = io::checksum(out.first(block.coded.bytes));
         });
@@ -163,15 +207,26 @@ private:
     void remember(const io::container_index& index, const naming& name) {
         if (name.file.empty()) return;
         for (const auto& [content, number] : numbers_)
-            if (index.contents[number].home == 0) stored_[content] = {index.contents[number], name.file};
+            if (index.contents[number].home == 0 && !index.contents[number].is_slice())
+                stored_[content] = {index.contents[number], name.file};
+    }
+
+    void count_grouped(const io::container_index& index) {
+        for (const io::member_entry& member : index.members)
+            for (const io::extent_entry& extent : member.extents)
+                if (extent.kind == io::extent_kind::tensor && index.contents[extent.content].is_slice())
+                    ++grouped_tensors_;
     }
 
     const pack_plan& plan_;
     const pack_options& options_;
+    hash_methods methods_;
+    parallel::object_pool<scratch> memories_;
     std::unordered_map<std::uint32_t, std::uint32_t> numbers_;
     std::unordered_map<std::uint32_t, stored_content> stored_;
     std::uint64_t done_bytes_ = 0;
     std::uint64_t written_before_ = 0;
+    std::uint64_t grouped_tensors_ = 0;
 };
 
 } // namespace bigsmall::archive::detail

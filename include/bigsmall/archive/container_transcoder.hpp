@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/bundle_block.hpp>
+#include <bigsmall/archive/bundle_cache.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/restore.hpp>
 #include <bigsmall/archive/transcode_batch.hpp>
@@ -36,7 +38,8 @@ public:
     template <parallel::executor E>
     io::container_index run(const opened_container& source, io::sink& to, E& e) {
         begin(source);
-        io::container_writer writer(to);
+        io::container_writer writer(to, io::required_features(index_));
+        write_bundles(writer);
         restore_producer producer(jobs_);
         e.template pipeline<transcode_batch>(
             batches_in_flight(e.concurrency()),
@@ -66,6 +69,11 @@ public:
     const transcode_result& result() const noexcept { return result_; }
 
 private:
+    struct encode_memory {
+        scratch codec;
+        byte_buffer again; ///< the new block, decoded
+    };
+
     static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
     /// Where the bytes of a content lie in the old archive.
     using old_place = std::pair<const io::container_reader*, std::uint64_t>;
@@ -86,6 +94,61 @@ private:
             index_.members.push_back(std::move(member));
         }
         begun_.assign(index_.contents.size(), false);
+        begin_bundles();
+    }
+
+    /// The slices of an old bundle lie together again, in the order of their new numbers.
+    void begin_bundles() {
+        const std::vector<io::content_entry>& old = source_->index().contents;
+        std::vector<std::uint32_t> old_number(index_.contents.size());
+        for (std::uint32_t i = 0; i < numbers_.size(); ++i)
+            if (numbers_[i] != none) old_number[numbers_[i]] = i;
+        std::map<std::uint32_t, std::vector<std::uint32_t>> by_bundle;
+        for (std::uint32_t i = 0; i < old_number.size(); ++i)
+            if (old[old_number[i]].is_slice()) by_bundle[old[old_number[i]].bundle].push_back(i);
+        bundles_.clear();
+        for (auto& [bundle, numbers] : by_bundle) {
+            make_slices(index_, static_cast<std::uint32_t>(index_.contents.size()), numbers);
+            index_.contents.emplace_back();
+            ++index_.bundles;
+            bundles_.push_back({});
+            for (const std::uint32_t number : numbers)
+                bundles_.back().push_back(&old[old_number[number]]);
+        }
+    }
+
+    /// They come first, so that each is decoded and coded once; what is read of them again, to be hashed, is read from the
+    /// old ones.
+    void write_bundles(io::container_writer& writer) {
+        if (bundles_.empty()) return;
+        const std::vector<dtype> types = types_of_bundles();
+        const auto decoder = decoders_.borrow();
+        const auto encoder = encoders_.borrow();
+        for (std::size_t i = 0; i < bundles_.size(); ++i) {
+            check_cancelled(options_);
+            raw_bundle raw;
+            raw.type = types[i];
+            for (const io::content_entry* slice : bundles_[i])
+                cache_.read(*source_, *slice, 0, raw.add(slice->raw_bytes), options_.codec, *decoder);
+            const coded_bundle coded = code_bundle(raw, options_.codec, methods_, encoder->codec);
+            require_decodes(coded.stored, raw.bytes, *encoder);
+            write_bundle(coded, writer, index_.contents[index_.first_bundle() + i]);
+            ++result_.blocks;
+        }
+    }
+
+    /// The element type of the first slice of each new bundle that a tensor has.
+    std::vector<dtype> types_of_bundles() const {
+        std::vector<dtype> types(index_.bundles);
+        for (const io::member_entry& member : index_.members) {
+            const std::vector<extent_facts> facts = facts_of(member);
+            for (std::size_t x = 0; x < facts.size(); ++x) {
+                const io::content_entry& content = index_.contents[member.extents[x].content];
+                if (content.is_slice() && content.offset == 0)
+                    types[content.bundle - index_.first_bundle()] = facts[x].type;
+            }
+        }
+        return types;
     }
 
     std::uint32_t number_of(std::uint32_t old_number) {
@@ -125,8 +188,11 @@ private:
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = decoders_.borrow();
             try {
-                decode_block(source_->home_of(*block.content), *block.content, block.number, block.offset, raw,
-                             options_.codec, *memory);
+                if (block.slice != nullptr)
+                    cache_.read(*source_, *block.slice, 0, raw, options_.codec, *memory);
+                else
+                    decode_block(source_->home_of(*block.content), *block.content, block.number, block.offset, raw,
+                                 options_.codec, *memory);
             } catch (const error& failure) {
                 block.failure = damage_of(failure);
             }
@@ -169,7 +235,7 @@ private:
             // The first extent that has a content brings its bytes; others only have their hashes compared.
             if (piece.first) owned_ = content.home == 0 && !begun_[extent.content];
             if (owned_) begun_[extent.content] = true;
-            if (owned_) cutter_.cut(batch, piece, facts, extent.content, content.block_bytes);
+            if (owned_ && !content.is_slice()) cutter_.cut(batch, piece, facts, extent.content, content.block_bytes);
             const bool tensor_ends = piece.last && extent.kind == io::extent_kind::tensor;
             batch.tensors += tensor_ends ? 1 : 0;
             batch.own_tensors += tensor_ends && owned_ ? 1 : 0;
@@ -188,13 +254,16 @@ private:
             block.coded = options_.codec.encode(block.info, block.raw, out, memory->codec);
             const bytes_view coded = out.first(block.coded.bytes);
             block.checksum = io::checksum(coded);
-            memory->again.resize(block.raw.size());
-            const status answer = options_.codec.decode(coded, memory->again, memory->codec);
-            if (answer == status::ok && std::equal(block.raw.begin(), block.raw.end(), memory->again.begin())) return;
-            throw error(errc::mismatch,
-                        "a new block does not decode to the bytes that it was made of; nothing is written")
-                .in_file(source_->path.string());
+            require_decodes(coded, block.raw, *memory);
         });
+    }
+
+    void require_decodes(bytes_view coded, bytes_view raw, encode_memory& memory) const {
+        memory.again.resize(raw.size());
+        const status answer = options_.codec.decode(coded, memory.again, memory.codec);
+        if (answer == status::ok && std::equal(raw.begin(), raw.end(), memory.again.begin())) return;
+        throw error(errc::mismatch, "a new block does not decode to the bytes that it was made of; nothing is written")
+            .in_file(source_->path.string());
     }
 
     void write(const transcode_batch& batch, io::container_writer& writer) {
@@ -220,15 +289,10 @@ private:
         for (std::size_t old = 0; old < numbers_.size(); ++old) {
             if (numbers_[old] == none) continue;
             const io::content_entry& content = index_.contents[numbers_[old]];
-            if (content.home == 0 && source_->index().contents[old].home == 0)
+            if (content.home == 0 && !content.is_slice() && source_->index().contents[old].home == 0)
                 done_[{source_->reader.get(), source_->index().contents[old].offset}] = content;
         }
     }
-
-    struct encode_memory {
-        scratch codec;
-        byte_buffer again; ///< the new block, decoded
-    };
 
     const transcode_options& options_;
     const opened_container* source_ = nullptr;
@@ -236,6 +300,9 @@ private:
     std::vector<restore_job> jobs_;
     std::vector<std::uint32_t> numbers_; // of the old contents, in the new index
     std::vector<bool> begun_;            // new contents of which bytes have come
+    std::vector<std::vector<const io::content_entry*>> bundles_; // the old slices that make each new bundle
+    bundle_cache cache_;
+    hash_methods methods_;
     std::vector<extent_facts> facts_;    // of the member that is being cut
     bool owned_ = false;                 // the current extent brings the bytes of its content
     std::map<old_place, io::content_entry> done_;

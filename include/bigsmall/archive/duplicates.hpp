@@ -30,8 +30,6 @@ enum class duplicate_scope {
 
 namespace detail {
 
-/// Below this, referring to another part costs as much as the part.
-inline constexpr std::uint64_t smallest_duplicate_bytes = 64;
 inline constexpr std::size_t sample_bytes = 4096;
 inline constexpr std::size_t comparison_bytes = 1 * MiB;
 
@@ -45,7 +43,8 @@ struct candidate {
 
 class duplicate_search {
 public:
-    duplicate_search(pack_plan& plan, const run_options& options) : plan_(plan), options_(options) {}
+    duplicate_search(pack_plan& plan, std::uint64_t bundle_limit, const run_options& options)
+        : plan_(plan), bundle_limit_(bundle_limit), options_(options) {}
 
     template <parallel::executor E>
     void run(duplicate_scope scope, E& e) {
@@ -72,7 +71,10 @@ private:
             if (scope == duplicate_scope::one_directory && here != directory) number = scope_of(here);
             directory = here;
             const std::uint64_t bytes = plan_.members[m].extents[x].bytes;
-            if (bytes >= smallest_duplicate_bytes) found_.push_back({i, m, x, number, bytes, 0, 0});
+            if (bytes == 0) continue;
+            // What may lie in a bundle is no place to refer to from another container.
+            const bool own = scope == duplicate_scope::one_directory && bytes < bundle_limit_;
+            found_.push_back({i, m, x, own ? first_member_scope + m : number, bytes, 0, 0});
         }
     }
 
@@ -192,7 +194,10 @@ private:
         return true;
     }
 
+    static constexpr std::uint32_t first_member_scope = std::uint32_t{1} << 31;
+
     pack_plan& plan_;
+    std::uint64_t bundle_limit_;
     const run_options& options_;
     std::vector<candidate> found_;
     std::vector<std::string> directories_{std::string()}; ///< number 0 is the source itself
@@ -200,11 +205,13 @@ private:
 
 } // namespace detail
 
-/// Makes extents with equal bytes share the content of the first of them. Types and shapes do not matter.
+/// Makes extents with equal bytes share the content of the first of them. Types and shapes do not matter. In containers
+/// of one directory, parts of fewer than `bundle_limit` bytes share only within a file.
 /// Memory: two buffers of 1 MiB per thread. Throws: errc::io, errc::truncated, errc::cancelled.
 template <parallel::executor E>
-void find_duplicates(pack_plan& plan, duplicate_scope scope, const run_options& options, E& e) {
-    detail::duplicate_search(plan, options).run(scope, e);
+void find_duplicates(pack_plan& plan, duplicate_scope scope, std::uint64_t bundle_limit, const run_options& options,
+                     E& e) {
+    detail::duplicate_search(plan, bundle_limit, options).run(scope, e);
 }
 
 } // namespace bigsmall::archive

@@ -115,8 +115,9 @@ private:
     struct origin {
         std::string tensor, member;
     };
-    /// Number of a file, in the order in which they were met, and an offset in it.
-    using place_in_file = std::pair<std::size_t, std::uint64_t>;
+    /// Number of a file, in the order in which they were met, the offset of the first block, and for a slice the offset
+    /// in its bundle.
+    using place_in_file = std::tuple<std::size_t, std::uint64_t, std::uint64_t>;
 
     void add_container(const opened_container& container) {
         const io::container_index& index = container.index();
@@ -156,9 +157,10 @@ private:
 
     void add_content(const opened_container& container, const io::content_entry& content, tensor_summary& tensor) {
         tensor.raw_bytes = content.raw_bytes;
-        tensor.blocks = content.blocks.size();
+        const io::content_entry& coded = content.is_slice() ? container.index().contents[content.bundle] : content;
+        tensor.blocks = coded.blocks.size();
         tensor.md5 = hex_of(content.md5);
-        if (content.blocks.empty()) {
+        if (coded.blocks.empty()) {
             tensor.coding = "empty";
             return;
         }
@@ -168,15 +170,25 @@ private:
             tensor.coding = "duplicate";
             return;
         }
-        for (const io::block_entry& block : content.blocks)
+        for (const io::block_entry& block : coded.blocks)
             tensor.stored_bytes += block.stored_bytes;
-        tensor.coding = coding_of(content);
+        if (content.is_slice()) tensor.stored_bytes = share_of(content, coded, tensor.stored_bytes);
+        tensor.coding = coding_of(coded);
+    }
+
+    /// What a slice takes of the bytes of its bundle; the shares of all slices add up to them.
+    static std::uint64_t share_of(const io::content_entry& slice, const io::content_entry& bundle,
+                                  std::uint64_t stored_bytes) {
+        const auto until = [&](std::uint64_t raw_bytes) { return stored_bytes * raw_bytes / bundle.raw_bytes; };
+        return until(slice.offset + slice.raw_bytes) - until(slice.offset);
     }
 
     /// Where bytes were seen before, or null when `tensor` is the first to have them.
     const origin* original_of(const opened_container& container, const io::content_entry& content,
                               const tensor_summary& tensor) {
-        const place_in_file place{number_of(container, content.home), content.offset};
+        const bool slice = content.is_slice();
+        const std::uint64_t offset = slice ? container.index().contents[content.bundle].offset : content.offset;
+        const place_in_file place{number_of(container, content.home), offset, slice ? content.offset : 0};
         if (content.home == 0) {
             const auto [at, is_new] = origins_.try_emplace(place, origin{tensor.name, tensor.member});
             return is_new ? nullptr : &at->second;
@@ -202,7 +214,7 @@ private:
             for (std::size_t i = 0; i < names.size(); ++i) {
                 const io::content_entry& content = sibling.index().contents[member.extents[i].content];
                 if (content.home == 0 && !content.blocks.empty())
-                    in_siblings_.try_emplace(place_in_file{number, content.offset},
+                    in_siblings_.try_emplace(place_in_file{number, content.offset, 0},
                                              origin{std::move(names[i]), member.path});
             }
         }

@@ -28,8 +28,14 @@ inline byte_buffer read_small_member(const opened_container& container, const io
                                      const codec_ref& codec) {
     byte_buffer bytes, block;
     decode_memory memory;
+    bundle_cache bundles;
     for (const io::extent_entry& extent : member.extents) {
         const io::content_entry& content = container.index().contents[extent.content];
+        if (content.is_slice()) {
+            block.resize(static_cast<std::size_t>(content.raw_bytes));
+            bundles.read(container, content, 0, block, codec, memory);
+            bytes.insert(bytes.end(), block.begin(), block.end());
+        }
         const auto offsets = io::block_offsets(content);
         for (std::size_t b = 0; b < content.blocks.size(); ++b) {
             block.resize(static_cast<std::size_t>(io::raw_block_bytes(content, b)));

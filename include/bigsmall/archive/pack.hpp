@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
 #include <bigsmall/archive/model_index.hpp>
@@ -33,11 +34,12 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
     const source_tree tree = find_files(source);
     std::vector<absent_shard> absent = absent_shards(tree);
     pack_plan plan = make_plan(tree);
-    find_duplicates(plan, duplicate_scope::everywhere, options, e);
+    find_duplicates(plan, duplicate_scope::everywhere, detail::bundle_limit(options), options, e);
     detail::container_packer packer(plan, options);
     const std::uint64_t before = output.position();
     packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
     pack_result result = detail::count_tensors(plan);
+    result.grouped_tensors = packer.grouped_tensors();
     result.compressed_bytes = output.position() - before;
     result.absent_shards = std::move(absent);
     return result;

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <bigsmall/archive/default_codec.hpp>
@@ -20,7 +22,7 @@ namespace bigsmall::archive::detail {
 /// Raw bytes per batch: large enough that its blocks feed many threads, small enough that the few batches in
 /// flight, with their coded bytes, stay far below the memory we promise.
 inline constexpr std::uint64_t batch_bytes = 8 * MiB;
-/// Blocks per batch: thousands of tiny tensors are several batches, so that their stages overlap as well.
+/// Blocks, and parts, per batch: thousands of tiny tensors are several batches, so that their stages overlap as well.
 inline constexpr std::size_t batch_blocks = 1024;
 
 /// Raw bytes that a batch of blocks of that size holds: at least one block.
@@ -60,9 +62,15 @@ struct pack_batch {
 /// its file needs it, and not coded.
 class pack_producer {
 public:
+    /// `bundled`: contents that are stored already, and here only hashed.
     pack_producer(const pack_plan& plan, std::uint32_t first, std::uint32_t last, std::uint64_t block_bytes,
-                  const codec_ref& codec)
-        : plan_(plan), member_(first), end_(last), block_bytes_(block_bytes), codec_(codec) {}
+                  const codec_ref& codec, std::unordered_set<std::uint32_t> bundled)
+        : plan_(plan),
+          member_(first),
+          end_(last),
+          block_bytes_(block_bytes),
+          codec_(codec),
+          bundled_(std::move(bundled)) {}
 
     /// Fills the next batch; false when there are no more.
     bool next(pack_batch& batch) {
@@ -104,7 +112,8 @@ private:
         // Only the end of a part may be less than a block.
         const std::uint64_t fits = std::min(left, room / block_bytes_ * block_bytes_);
         const std::uint64_t take = left <= room ? left : fits;
-        if ((take == 0 && left > 0) || batch.blocks.size() >= batch_blocks) return false;
+        const bool many = batch.blocks.size() >= batch_blocks || batch.pieces.size() >= batch_blocks;
+        if ((take == 0 && left > 0) || many) return false;
 
         pack_piece piece;
         piece.extent = extent_;
@@ -115,7 +124,7 @@ private:
         piece.last = take == left;
         const planned_content& original = plan_.contents[extent.content];
         piece.wanted = original.member == member_ && original.extent == extent_;
-        if (piece.wanted) add_blocks(batch, piece, extent);
+        if (piece.wanted && !bundled_.contains(extent.content)) add_blocks(batch, piece, extent);
         batch.pieces.push_back(piece);
         batch.raw_bytes += piece.bytes;
         done_ += take;
@@ -152,6 +161,7 @@ private:
     std::uint32_t member_, end_;
     std::uint64_t block_bytes_;
     codec_ref codec_;
+    std::unordered_set<std::uint32_t> bundled_;
     std::optional<io::file_source> file_;
     std::uint32_t extent_ = 0;
     std::uint64_t done_ = 0;     // bytes of the current extent

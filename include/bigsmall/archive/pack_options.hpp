@@ -51,6 +51,8 @@ inline std::optional<operating_point> point_of_writer(std::string_view name) noe
 /// How a directory is laid out.
 struct pack_options : run_options {
     bool per_shard = false; ///< one container per safetensors file, everything else copied
+    /// Tensors of up to 64 KiB that have one role in many layers are coded as one stream where that is smaller.
+    bool group_streams = false;
     std::uint64_t block_bytes = recipe_of(operating_point::balanced).block_bytes; ///< raw bytes per block, 1 to 16 MiB
     codec_ref codec = recipe_of(operating_point::balanced).codec;
 
@@ -72,6 +74,7 @@ struct pack_result {
     std::uint64_t compressed_bytes = 0; ///< of everything written
     std::uint64_t tensors = 0;
     std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
+    std::uint64_t grouped_tensors = 0;   ///< of all, how many lie in a bundle with others
     std::vector<packed_file> files;      ///< what was written, carried files included
     /// Named by an index of the model and not there: an incomplete download, most likely. It is packed all the same.
     std::vector<absent_shard> absent_shards;

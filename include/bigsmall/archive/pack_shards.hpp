@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
@@ -40,7 +41,7 @@ public:
 
     template <parallel::executor E>
     pack_result run(E& e) {
-        find_duplicates(plan_, duplicate_scope::one_directory, options_, e);
+        find_duplicates(plan_, duplicate_scope::one_directory, bundle_limit(options_), options_, e);
         index_.writer = std::string("bigsmall ") + version_string;
         name_everything();
         for (std::uint32_t m = 0; m < plan_.members.size(); ++m)
@@ -51,6 +52,7 @@ public:
         output_.commit();
 
         pack_result result = count_tensors(plan_);
+        result.grouped_tensors = packer_.grouped_tensors();
         for (const packed_file& file : written_)
             result.compressed_bytes += file.stored_bytes;
         result.files = std::move(written_);

@@ -98,6 +98,7 @@ public:
                 .in_file(archive_.path().string());
         if (to.empty()) return;
         const io::content_entry& content = content_of(tensor);
+        if (content.is_slice()) return read_slice(tensor, content, offset, to);
         const std::uint64_t first = offset / content.block_bytes;
         const std::uint64_t last = (offset + to.size() - 1) / content.block_bytes;
         const opened_container& container = archive_.containers()[tensor.container];
@@ -122,7 +123,10 @@ public:
 
     /// Raw bytes of each block of a tensor but the last, which may be shorter: ranges aligned to it cost
     /// least.
-    std::uint64_t block_bytes(const tensor_entry& tensor) const { return content_of(tensor).block_bytes; }
+    std::uint64_t block_bytes(const tensor_entry& tensor) const {
+        const io::content_entry& content = content_of(tensor);
+        return content.is_slice() ? content.raw_bytes : content.block_bytes;
+    }
 
 private:
     struct memory_of_worker {
@@ -146,6 +150,17 @@ private:
             tensors_.push_back({std::move(record.name), std::move(record.dtype_name), std::move(record.shape),
                                 content.raw_bytes, opened.folder + member.path, content.md5, container,
                                 extent.content});
+        }
+    }
+
+    void read_slice(const tensor_entry& tensor, const io::content_entry& slice, std::uint64_t offset,
+                    bytes_span to) const {
+        const auto memory = memories_.borrow();
+        try {
+            bundles_.read(archive_.containers()[tensor.container], slice, offset, to, codec_, memory->decode);
+        } catch (error& failure) {
+            failure.in_tensor(io::printable(tensor.name));
+            throw;
         }
     }
 
@@ -173,6 +188,7 @@ private:
     std::vector<tensor_entry> tensors_;
     std::map<std::string, std::size_t> by_name_;
     mutable parallel::object_pool<memory_of_worker> memories_;
+    mutable detail::bundle_cache bundles_;
 };
 
 } // namespace bigsmall::archive

@@ -11,11 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/bundle_cache.hpp>
+#include <bigsmall/archive/decode_block.hpp>
 #include <bigsmall/archive/default_codec.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/archive/restore_batch.hpp>
-#include <bigsmall/core/status.hpp>
 #include <bigsmall/io/safetensors/layout.hpp>
 #include <bigsmall/parallel/executor.hpp>
 #include <bigsmall/parallel/pool.hpp>
@@ -47,26 +48,6 @@ inline std::vector<restore_job> all_jobs(const opened_archive& archive) {
 }
 
 namespace detail {
-
-/// What decoding one block after another needs; reused.
-struct decode_memory {
-    byte_buffer stored;
-    scratch codec;
-};
-
-/// Reads, checks and decodes one block. Throws: errc::corrupt, errc::truncated, errc::unsupported, errc::io.
-inline void decode_block(const io::container_reader& home, const io::content_entry& content, std::size_t number,
-                         std::uint64_t offset, bytes_span raw, const codec_ref& codec, decode_memory& memory) {
-    home.read_block_at(offset, content.blocks[number], number, memory.stored);
-    const status answer = codec.decode(memory.stored, raw, memory.codec);
-    if (answer == status::ok) return;
-    const errc code = answer == status::unsupported ? errc::unsupported : errc::corrupt;
-    const auto& entry = content.blocks[number];
-    throw error(code, "block " + std::to_string(number) + " (" + codec.name_of({entry.grouping, entry.entropy}) +
-                          ") cannot be decoded: " + describe(answer))
-        .in_file(home.file().name())
-        .at_offset(offset);
-}
 
 class restore_run {
 public:
@@ -110,8 +91,11 @@ private:
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = memories_.borrow();
             try {
-                decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw, codec_,
-                             *memory);
+                if (block.slice != nullptr)
+                    bundles_.read(container, *block.slice, 0, raw, codec_, *memory);
+                else
+                    decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw,
+                                 codec_, *memory);
             } catch (const error& failure) {
                 block.failure = damage_of(failure);
                 std::fill(raw.begin(), raw.end(), std::uint8_t{0});
@@ -130,7 +114,7 @@ private:
                 add_failure(batch, block);
                 continue;
             }
-            ++batch.pieces[block.piece].decoded_blocks;
+            batch.pieces[block.piece].decoded_blocks += block.counts() ? 1 : 0;
             batch.pieces[block.piece].decoded_bytes += block.raw_bytes;
         }
         for (const restored_piece& piece : batch.pieces) {
@@ -199,6 +183,7 @@ private:
     const run_options& options_;
     restore_observer& observer_;
     parallel::object_pool<decode_memory> memories_;
+    bundle_cache bundles_;
     file_chain files_;
     part_chain parts_;
     std::vector<std::string> names_; // of the extents of the member being delivered

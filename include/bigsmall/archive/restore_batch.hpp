@@ -37,11 +37,15 @@ struct restored_piece : detail::hashed_piece {
 namespace detail {
 
 struct restore_block {
-    const io::content_entry* content = nullptr;
-    std::size_t number = 0, piece = 0; ///< number in its content; index into restore_batch::pieces
+    const io::content_entry* content = nullptr; ///< that it is a block of
+    const io::content_entry* slice = nullptr;   ///< the part of it that is wanted, when it is a bundle
+    std::size_t number = 0, piece = 0;          ///< number in its content; index into restore_batch::pieces
     std::uint64_t offset = 0;          ///< in the file that holds it
     std::size_t raw_at = 0, raw_bytes = 0;
     std::optional<damage> failure;
+
+    /// The block of a bundle is counted with its first slice.
+    bool counts() const noexcept { return slice == nullptr || slice->offset == 0; }
 };
 
 struct restore_batch {
@@ -91,7 +95,9 @@ public:
 private:
     /// Adds as many blocks of the current extent as fit; false when the batch is full.
     bool add_piece(restore_batch& batch, const io::extent_entry& extent) {
-        const io::content_entry& content = jobs_[job_].container->index().contents[extent.content];
+        const io::container_index& index = jobs_[job_].container->index();
+        const io::content_entry& content = index.contents[extent.content];
+        if (content.is_slice()) return add_slice(batch, content, index.contents[content.bundle]);
         if (block_ == 0) offset_ = content.offset;
         const std::uint64_t begin = block_ * content.block_bytes;
         std::uint64_t taken = 0;
@@ -117,6 +123,28 @@ private:
         if (!piece.last) return false;
         ++extent_;
         block_ = 0;
+        return true;
+    }
+
+    bool add_slice(restore_batch& batch, const io::content_entry& slice, const io::content_entry& bundle) {
+        const bool fits = batch.raw_bytes + slice.raw_bytes <= batch_bytes && batch.blocks.size() < batch_blocks;
+        if (!fits && batch.raw_bytes > 0) return false;
+        restore_block block;
+        block.content = &bundle;
+        block.slice = &slice;
+        block.piece = batch.pieces.size();
+        block.offset = bundle.offset;
+        block.raw_at = batch.raw_bytes;
+        block.raw_bytes = static_cast<std::size_t>(slice.raw_bytes);
+        batch.blocks.push_back(std::move(block));
+        restored_piece piece;
+        piece.extent = extent_;
+        piece.at = batch.raw_bytes;
+        piece.bytes = static_cast<std::size_t>(slice.raw_bytes);
+        piece.first = piece.last = piece.wanted = true;
+        batch.pieces.push_back(piece);
+        batch.raw_bytes += piece.bytes;
+        ++extent_;
         return true;
     }
 

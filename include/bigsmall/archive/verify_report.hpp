@@ -91,11 +91,11 @@ public:
         for (const restored_piece& piece : pieces) {
             report_.bytes_checked += piece.decoded_bytes;
             report_.blocks_checked += piece.decoded_blocks;
-            decoded_ = piece.decoded_blocks + (piece.first ? 0 : decoded_);
+            decoded_bytes_ = piece.decoded_bytes + (piece.first ? 0 : decoded_bytes_);
             if (!piece.last) continue;
             const io::extent_entry& extent = job.member->extents[piece.extent];
-            const bool empty = job.container->index().contents[extent.content].blocks.empty();
-            if (extent.kind == io::extent_kind::tensor && (empty || decoded_ > 0)) ++report_.tensors_checked;
+            const bool empty = job.container->index().contents[extent.content].raw_bytes == 0;
+            if (extent.kind == io::extent_kind::tensor && (empty || decoded_bytes_ > 0)) ++report_.tensors_checked;
         }
     }
 
@@ -104,7 +104,7 @@ protected:
 
 private:
     verify_report& report_;
-    std::uint64_t decoded_ = 0; // blocks of the extent that is being delivered
+    std::uint64_t decoded_bytes_ = 0; // of the extent that is being delivered
 };
 
 } // namespace detail

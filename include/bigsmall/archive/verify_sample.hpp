@@ -113,8 +113,8 @@ private:
                 for (const io::member_entry& member : container.index().members) {
                     std::vector<std::string> names = extent_names(member);
                     for (std::size_t x = 0; x < names.size(); ++x)
-                        known_.try_emplace({c, member.extents[x].content}, container.folder + member.path,
-                                           std::move(names[x]));
+                        known_.try_emplace({c, coded_with(container, member.extents[x])},
+                                           container.folder + member.path, std::move(names[x]));
                 }
             }
         }
@@ -122,6 +122,12 @@ private:
         const opened_archive& archive_;
         mutable std::map<std::pair<std::uint32_t, std::uint32_t>, std::pair<std::string, std::string>> known_;
     };
+
+    /// The content whose blocks hold an extent.
+    static std::uint32_t coded_with(const opened_container& container, const io::extent_entry& extent) {
+        const io::content_entry& content = container.index().contents[extent.content];
+        return content.is_slice() ? content.bundle : extent.content;
+    }
 
     const io::content_entry& content_of(const place& p) const {
         return archive_.containers()[p.container].index().contents[p.content];
@@ -191,11 +197,13 @@ private:
         std::set<std::pair<std::uint32_t, std::uint32_t>> touched;
         for (const place& p : decoded)
             touched.insert({p.container, p.content});
-        for (std::uint32_t c = 0; c < archive_.containers().size(); ++c)
-            for (const io::member_entry& member : archive_.containers()[c].index().members)
+        for (std::uint32_t c = 0; c < archive_.containers().size(); ++c) {
+            const opened_container& container = archive_.containers()[c];
+            for (const io::member_entry& member : container.index().members)
                 for (const io::extent_entry& extent : member.extents)
-                    if (extent.kind == io::extent_kind::tensor && touched.count({c, extent.content}) != 0)
+                    if (extent.kind == io::extent_kind::tensor && touched.count({c, coded_with(container, extent)}) != 0)
                         ++report_.tensors_checked;
+        }
     }
 
     struct memory_of_worker {

@@ -16,7 +16,7 @@ namespace {
 std::string contents_of(const fs::path& source, archive::duplicate_scope scope) {
     archive::pack_plan plan = archive::make_plan(archive::find_files(source));
     parallel::tbb_executor e(2);
-    archive::find_duplicates(plan, scope, {}, e);
+    archive::find_duplicates(plan, scope, 0, {}, e);
     std::string text;
     for (const archive::planned_member& member : plan.members) {
         if (!text.empty()) text += "| ";

@@ -135,7 +135,7 @@ TEST_CASE("equal offsets in two missing siblings are two places", "[archive]") {
     io::container_index index;
     index.siblings = {"x.bs", "y.bs"};
     for (const std::uint32_t home : {1u, 2u})
-        index.contents.push_back({8, {}, 8, 64, home, {{8, 0, 0, 0}}});
+        index.contents.push_back({8, {}, 8, 64, home, io::no_bundle, {{8, 0, 0, 0}}});
     const byte_buffer file = safetensors_builder().add("a", "U8", noise(8, 1)).add("b", "U8", noise(8, 2)).build();
     io::member_entry member;
     member.path = "m.safetensors";
@@ -154,7 +154,7 @@ TEST_CASE("equal offsets in two missing siblings are two places", "[archive]") {
 TEST_CASE("an archive that would restore more bytes than a number holds is refused", "[archive]") {
     const temporary_directory dir;
     // 2^18 blocks of 16 MiB, 2^15 times in each of 64 files: 2^63 bytes.
-    io::content_entry content{std::uint64_t{1} << 42, {}, io::max_raw_block_bytes, 64, 1, {}};
+    io::content_entry content{std::uint64_t{1} << 42, {}, io::max_raw_block_bytes, 64, 1, io::no_bundle, {}};
     content.blocks.assign(std::size_t{1} << 18, {1, 0, 0, 0});
     const std::vector<std::uint32_t> often(std::size_t{1} << 15, 0);
     write_forged(dir / "m.bs", {"x.bs"}, {content}, {64, often});

@@ -84,6 +84,36 @@ byte_buffer with_section(const container_index& index, std::uint8_t tag, const b
     return out.take();
 }
 
+std::vector<broken_rule> broken_bundles() {
+    return {
+        {[](auto& i) { i.bundles = 7; }, "more bundles than contents"},
+        {[](auto& i) { i.bundles = 1; }, "is a slice of something that is no bundle"},
+        {[](auto& i) { i.bundles = 3; }, "is a bundle of 8 bytes, but its slices have 0"},
+        {[](auto& i) { i.contents[0].bundle = 3; }, "is a slice of something that is no bundle"},
+        {[](auto& i) { i.contents[0].bundle = 6; }, "is a slice of something that is no bundle"},
+        {[](auto& i) { i.contents[2].offset = 9; }, "not where the one before it ends"},
+        {[](auto& i) { i.contents[0].home = 1; i.siblings = {"s.bs"}; }, "not where the one before it ends"},
+        {[](auto& i) { i.contents[1].raw_bytes = max_bundle_bytes + 1; }, "not where the one before it ends"},
+        {[](auto& i) { i.contents[2].raw_bytes = 6; }, "is a bundle of 15 bytes, but its slices have 16"},
+        {[](auto& i) { i.contents[5].block_bytes = 4; i.contents[5].blocks.resize(2, {1, 1, 1, 1}); },
+         "is a bundle, and not one block"},
+        {[](auto& i) { i.members[0].extents[0].content = 4; }, "refers to a bundle"},
+    };
+}
+
+/// Neither written nor read once one of the rules is broken.
+void check_refused(const std::vector<broken_rule>& rules, const container_index& sound) {
+    for (const broken_rule& rule : rules) {
+        container_index index = sound;
+        rule.change(index);
+        const error writing = thrown_by([&] { encode_index(index); });
+        INFO(writing.what());
+        CHECK(writing.code() == errc::invalid_argument);
+        CHECK(contains(writing.what(), rule.says));
+        CHECK(thrown_by([&] { check_index(index, errc::corrupt); }).code() == errc::corrupt);
+    }
+}
+
 } // namespace
 
 TEST_CASE("an index survives its round trip", "[io][index]") {
@@ -102,8 +132,8 @@ TEST_CASE("a small index is these bytes", "[io][index]") {
     container_index index;
     index.writer = "w";
     index.contents.resize(2);
-    index.contents[1] = {300, {}, 256,
-                         64,  0,  {{5, 0x0807060504030201u, 0x0102, 0x8001}, {6, 9, 0x0102, 0x8001}}};
+    index.contents[1] = {300, {}, 256, 64, 0, no_bundle,
+                         {{5, 0x0807060504030201u, 0x0102, 0x8001}, {6, 9, 0x0102, 0x8001}}};
     index.members.push_back(
         {member_kind::file, "f", 300, {}, {}, {{extent_kind::file, 0}, {extent_kind::file, 1}}});
     byte_buffer expected{1, 3, 1, 'w', 0, 2, 1, 0};
@@ -121,19 +151,37 @@ TEST_CASE("a small index is these bytes", "[io][index]") {
     CHECK(decode_index(expected) == index);
 }
 
+TEST_CASE("bundles survive their round trip", "[io][index]") {
+    const container_index index = sample_with_bundles().index;
+    CHECK(decode_index(encode_index(index)) == index);
+    CHECK(required_features(index) == feature_bundles);
+    CHECK(required_features(make_sample().index) == 0);
+}
+
+TEST_CASE("an index with bundles that breaks a rule is neither written nor read", "[io][index]") {
+    check_refused(broken_bundles(), sample_with_bundles().index);
+}
+
+TEST_CASE("a malformed section of bundles is refused", "[io][index]") {
+    const container_index index = sample_with_bundles().index;
+    const auto says = [&](const byte_buffer& body) {
+        return std::string(thrown_by([&] { decode_index(with_section(index, 6, body)); }).what());
+    };
+    CHECK_NOTHROW(decode_index(with_section(index, 6, {2, 0, 2, 1})));
+    CHECK(contains(says({}), "more bundles than contents"));
+    CHECK(contains(says({0, 0, 2, 1}), "more bundles than contents"));
+    CHECK(contains(says({99, 0, 2, 1}), "more bundles than contents"));
+    CHECK(contains(says({2, 0, 2}), "names a bundle that is not there"));
+    CHECK(contains(says({2, 0, 4, 1}), "names a bundle that is not there"));
+    CHECK(contains(says({2, 1, 2, 1}), "names a bundle that is not there"));
+    CHECK(contains(says({2, 0, 2, 0}), "is a bundle of"));
+    CHECK(contains(says({2, 0, 2, 1, 0}), "malformed"));
+    CHECK(contains(says({1, 0, 0, 0}), "is a bundle of 7 bytes, but its slices have 22"));
+}
+
 TEST_CASE("an index that breaks a rule is neither written nor read", "[io][index]") {
-    std::vector<broken_rule> rules = broken_contents();
-    for (broken_rule& rule : broken_members())
-        rules.push_back(std::move(rule));
-    for (const broken_rule& rule : rules) {
-        container_index index = make_sample().index;
-        rule.change(index);
-        const error writing = thrown_by([&] { encode_index(index); });
-        INFO(writing.what());
-        CHECK(writing.code() == errc::invalid_argument);
-        CHECK(contains(writing.what(), rule.says));
-        CHECK(thrown_by([&] { check_index(index, errc::corrupt); }).code() == errc::corrupt);
-    }
+    check_refused(broken_contents(), make_sample().index);
+    check_refused(broken_members(), make_sample().index);
 }
 
 TEST_CASE("malformed sections are refused", "[io][index]") {
@@ -209,7 +257,7 @@ TEST_CASE("the time for an index of 100,000 tensors is not quadratic", "[io][ind
         json += (i ? ",\"model.layers." : "\"model.layers.") + std::to_string(i) +
                 ".weight\":{\"dtype\":\"BF16\",\"shape\":[20,25],\"data_offsets\":[" +
                 std::to_string(bytes * i) + "," + std::to_string(bytes * (i + 1)) + "]}";
-        index.contents.push_back({bytes, {}, 256 * KiB, 64 + 700 * std::uint64_t{i}, 0, {{700, i, 1, 2}}});
+        index.contents.push_back({bytes, {}, 256 * KiB, 64 + 700 * std::uint64_t{i}, 0, no_bundle, {{700, i, 1, 2}}});
         member.extents.push_back({extent_kind::tensor, i});
     }
     member.header = header_of(json + "}");

@@ -165,6 +165,34 @@ inline sample make_sample(std::size_t tensor_bytes = 40, std::uint64_t block_byt
     return made;
 }
 
+/// A container of one carried file: two bundles, of the slices 0 and 2 and of slice 1, and a content of its own.
+inline sample sample_with_bundles() {
+    sample made;
+    memory_sink out;
+    container_writer writer(out, feature_bundles);
+    container_index& index = made.index;
+    index.contents.resize(3);
+    const auto slice = [&](std::size_t number, std::uint64_t raw_bytes, std::uint32_t bundle, std::uint64_t offset) {
+        content_entry& content = index.contents[number];
+        content.raw_bytes = raw_bytes;
+        content.bundle = bundle;
+        content.offset = offset;
+    };
+    slice(0, 10, 4, 0);
+    slice(1, 7, 5, 0);
+    slice(2, 5, 4, 10);
+    for (const std::uint32_t bytes : {8u, 15u, 7u})
+        index.contents.push_back(append_content(writer, noise(bytes, bytes), bytes));
+    index.bundles = 2;
+    index.members.push_back({member_kind::file, "f", 30, {}, {}, {}});
+    for (std::uint32_t i = 0; i < 4; ++i)
+        index.members[0].extents.push_back({extent_kind::file, i});
+    made.payload_end = writer.position();
+    writer.finish(index);
+    made.bytes = out.take();
+    return made;
+}
+
 inline std::shared_ptr<const source> in_memory(byte_buffer bytes) {
     return std::make_shared<memory_source>(std::move(bytes), "test.bs");
 }

@@ -22,7 +22,8 @@ inline constexpr std::string_view container_magic = "\211BSM\r\n\032\n"; // 89 '
 inline constexpr std::string_view footer_magic = "BSMindex";
 inline constexpr std::uint16_t container_major = 1; ///< a reader refuses a greater one
 inline constexpr std::uint16_t container_minor = 0; ///< a greater one only adds what may be passed over
-inline constexpr std::uint64_t known_features = 0;  ///< required-feature bits that this reader understands
+inline constexpr std::uint64_t feature_bundles = 1; ///< required-feature bit: small contents lie in bundles
+inline constexpr std::uint64_t known_features = feature_bundles; ///< what this reader understands
 
 inline constexpr std::size_t container_header_bytes = 64;
 inline constexpr std::size_t container_footer_bytes = 96;
@@ -31,6 +32,7 @@ inline constexpr std::uint64_t block_alignment = 64;
 inline constexpr std::uint64_t aligned_from_bytes = 4096;
 inline constexpr std::uint64_t max_raw_block_bytes = 16 * MiB;
 inline constexpr std::uint64_t max_stored_block_bytes = 32 * MiB;
+inline constexpr std::uint64_t max_bundle_bytes = 1 * MiB; ///< raw; who wants a slice decodes its whole bundle
 inline constexpr std::uint64_t max_stored_index_bytes = 512 * MiB;
 
 /// Where a block of `stored_bytes` starts when the payload so far ends at `position`.
@@ -71,8 +73,8 @@ struct container_footer {
 };
 
 /// The footer of a file whose payload ends at `payload_end`.
-constexpr container_footer make_footer(std::uint64_t payload_end, std::uint64_t stored_bytes,
-                                       std::uint64_t raw_bytes, std::uint64_t index_checksum) noexcept {
+constexpr container_footer make_footer(std::uint64_t payload_end, std::uint64_t stored_bytes, std::uint64_t raw_bytes,
+                                       std::uint64_t index_checksum, std::uint64_t required_features = 0) noexcept {
     container_footer footer;
     footer.copy_a_offset = payload_end;
     footer.copy_b_offset = payload_end + stored_bytes + container_footer_bytes;
@@ -80,6 +82,7 @@ constexpr container_footer make_footer(std::uint64_t payload_end, std::uint64_t 
     footer.raw_bytes = raw_bytes;
     footer.index_checksum = index_checksum;
     footer.file_bytes = footer.copy_b_offset + stored_bytes + container_footer_bytes;
+    footer.required_features = required_features;
     return footer;
 }
 
@@ -146,11 +149,10 @@ inline std::optional<container_footer> parse_footer(bytes_view bytes) noexcept {
     constexpr std::uint64_t sane = std::uint64_t{1} << 62;
     if (field(0) < container_header_bytes || field(0) > sane || field(2) > max_stored_index_bytes)
         return std::nullopt;
-    container_footer footer = make_footer(field(0), field(2), field(3), field(4));
+    container_footer footer = make_footer(field(0), field(2), field(3), field(4), field(6));
     if (footer.copy_b_offset != field(1) || footer.file_bytes != field(5)) return std::nullopt;
     footer.major = load_le<std::uint16_t>(bytes.data() + 8);
     footer.minor = load_le<std::uint16_t>(bytes.data() + 10);
-    footer.required_features = field(6);
     return footer;
 }
 

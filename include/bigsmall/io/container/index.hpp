@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a container knows of its payload. Three tables: blocks make contents (byte strings, stored once
-// however often they occur), contents fill the extents of members (the files that come back).
+// however often they occur), contents fill the extents of members (the files that come back). Small contents
+// may lie side by side in another one, a bundle, which is coded as one block.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -25,14 +27,20 @@ struct block_entry {
     bool operator==(const block_entry&) const = default;
 };
 
-/// A string of bytes: a tensor, a gap, or a whole small file. Its blocks follow one another in the payload.
+inline constexpr std::uint32_t no_bundle = std::numeric_limits<std::uint32_t>::max();
+
+/// A string of bytes: a tensor, a gap, or a whole small file. Its blocks follow one another in the payload; that of a
+/// slice is the block of its bundle.
 struct content_entry {
     std::uint64_t raw_bytes = 0;
     md5_digest md5{};
-    std::uint64_t block_bytes = 0; ///< raw bytes of each block but the last, which may be shorter
-    std::uint64_t offset = 0;      ///< of the first block, in the file that holds it
-    std::uint32_t home = 0;        ///< 0: this file; k > 0: siblings[k - 1]
-    std::vector<block_entry> blocks;
+    std::uint64_t block_bytes = 0;    ///< raw bytes of each block but the last, which may be shorter; slice: 0
+    std::uint64_t offset = 0;         ///< of the first block, in the file that holds it; slice: in its bundle's raw bytes
+    std::uint32_t home = 0;           ///< 0: this file; k > 0: siblings[k - 1]
+    std::uint32_t bundle = no_bundle; ///< slice: the content that it is a part of
+    std::vector<block_entry> blocks;  ///< slice: none
+
+    bool is_slice() const noexcept { return bundle != no_bundle; }
 
     bool operator==(const content_entry&) const = default;
 };
@@ -69,7 +77,10 @@ struct container_index {
     bool directory = false;            ///< the source was a directory, not one file
     std::vector<std::string> siblings; ///< relative paths of other containers that hold some of the contents
     std::vector<content_entry> contents;
+    std::uint32_t bundles = 0; ///< so many of the last contents are bundles
     std::vector<member_entry> members;
+
+    std::size_t first_bundle() const noexcept { return contents.size() - bundles; }
 
     bool operator==(const container_index&) const = default;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// The index as bytes, before zstd: five tagged sections of varint columns (docs/format/container.md).
+// The index as bytes, before zstd: five or six tagged sections of varint columns (docs/format/container.md).
 // Columns of one kind of number lie together because zstd finds more in them that way.
 #pragma once
 
@@ -23,7 +23,14 @@ namespace bigsmall::io {
 
 namespace detail {
 
-enum class index_section : std::uint8_t { general = 1, siblings = 2, contents = 3, blocks = 4, members = 5 };
+enum class index_section : std::uint8_t {
+    general = 1,
+    siblings = 2,
+    contents = 3,
+    blocks = 4,
+    members = 5,
+    bundles = 6, ///< only with feature_bundles
+};
 
 /// Sections from this tag on may be passed over by a reader that does not know them.
 inline constexpr std::uint8_t first_optional_section = 64;
@@ -49,7 +56,7 @@ inline byte_writer write_contents(const container_index& index) {
         out.varint(content.raw_bytes);
         out.varint(content.block_bytes);
         out.varint(content.home);
-        out.varint(content.offset);
+        out.varint(content.is_slice() ? 0 : content.offset); // the slices of a bundle follow one another
     }
     for (const content_entry& content : index.contents)
         out.bytes(content.md5);
@@ -101,6 +108,20 @@ inline byte_writer write_members(const container_index& index) {
     return out;
 }
 
+/// Of each slice, its bundle, counted from the one of the slice before.
+inline byte_writer write_bundles(const container_index& index) {
+    byte_writer out;
+    out.varint(index.bundles);
+    std::int64_t last = 0;
+    for (const content_entry& content : index.contents) {
+        if (!content.is_slice()) continue;
+        const auto number = static_cast<std::int64_t>(content.bundle - index.first_bundle());
+        out.varint(fold_sign(number - last));
+        last = number;
+    }
+    return out;
+}
+
 /// Reads the sections into an index. Every count is compared with the bytes that are left before anything is
 /// allocated for it. The dearest byte is that of an extent, which becomes 8; a content makes 3.6 of each byte, a
 /// block 3.2, a member 4.5, the header of one up to 7.
@@ -121,7 +142,7 @@ public:
             require(body.finished(), "a section is malformed");
         }
         require(last >= 5, "a section is missing");
-        return std::move(index_);
+        return std::move(index_); // contents of no blocks that are no slices are for check_index() to refuse
     }
 
 private:
@@ -152,6 +173,7 @@ private:
         case index_section::contents: return read_contents(in);
         case index_section::blocks: return read_blocks(in);
         case index_section::members: return read_members(in);
+        case index_section::bundles: return read_bundles(in);
         }
         // Tags in between come with a required-feature bit, which was checked before.
         require(false, "a section is of an unknown kind");
@@ -208,7 +230,6 @@ private:
     // A block takes at least 10 bytes of the section: its size, its label, its checksum.
     void make_blocks(std::uint64_t bytes_left) {
         for (content_entry& content : index_.contents) {
-            require(content.raw_bytes == 0 || content.block_bytes > 0, "a content has blocks of no bytes");
             const std::uint64_t count = block_count(content.raw_bytes, content.block_bytes);
             require(count <= bytes_left / 10, "there are more blocks than the bytes that describe them");
             bytes_left -= count * 10;
@@ -254,6 +275,26 @@ private:
         }
     }
 
+    void read_bundles(byte_cursor& in) {
+        const std::uint64_t count = in.read_varint();
+        require(in.ok() && count > 0 && count < index_.contents.size(), "it has more bundles than contents");
+        index_.bundles = static_cast<std::uint32_t>(count);
+        std::vector<std::uint64_t> filled(static_cast<std::size_t>(count), 0);
+        std::int64_t number = 0;
+        for (content_entry& content : index_.contents) {
+            if (content.raw_bytes == 0 || content.block_bytes > 0) continue;
+            number += unfold_sign(in.read_varint());
+            require(in.ok() && number >= 0 && static_cast<std::uint64_t>(number) < count,
+                    "a slice names a bundle that is not there");
+            const auto k = static_cast<std::size_t>(number);
+            require(content.offset == 0 && content.raw_bytes <= max_bundle_bytes - filled[k],
+                    "the slices of a bundle are larger than it may be");
+            content.offset = filled[k];
+            content.bundle = static_cast<std::uint32_t>(index_.first_bundle() + k);
+            filled[k] += content.raw_bytes;
+        }
+    }
+
     container_index index_;
     std::int64_t expected_ = 0; // the content that the next extent most likely names
 };
@@ -274,6 +315,7 @@ inline byte_buffer encode_index(const container_index& index) {
     detail::write_section(out, detail::index_section::contents, detail::write_contents(index));
     detail::write_section(out, detail::index_section::blocks, detail::write_blocks(index));
     detail::write_section(out, detail::index_section::members, detail::write_members(index));
+    if (index.bundles > 0) detail::write_section(out, detail::index_section::bundles, detail::write_bundles(index));
     return out.take();
 }
 

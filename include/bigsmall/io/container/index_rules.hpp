@@ -21,9 +21,14 @@
 
 namespace bigsmall::io {
 
-/// Number of blocks of a content; `block_bytes` at least 1 unless `raw_bytes` is 0.
+/// Number of blocks of a content; none without bytes, or of a slice, whose `block_bytes` is 0.
 constexpr std::uint64_t block_count(std::uint64_t raw_bytes, std::uint64_t block_bytes) noexcept {
-    return raw_bytes == 0 ? 0 : (raw_bytes - 1) / block_bytes + 1;
+    return raw_bytes == 0 || block_bytes == 0 ? 0 : (raw_bytes - 1) / block_bytes + 1;
+}
+
+/// What a reader has to know for that index: bits of the header and the footers.
+inline std::uint64_t required_features(const container_index& index) noexcept {
+    return index.bundles > 0 ? feature_bundles : 0;
 }
 
 /// Raw bytes of block number `block` of a content.
@@ -86,7 +91,7 @@ inline void check_content(const container_index& index, std::size_t number, errc
     if (content.block_bytes > max_raw_block_bytes)
         throw error(code, what + " has blocks of " + std::to_string(content.block_bytes) +
                               " bytes, more than the " + std::to_string(max_raw_block_bytes) + " allowed");
-    if (content.raw_bytes > 0 && content.block_bytes == 0)
+    if (content.raw_bytes > 0 && content.block_bytes == 0 && !content.is_slice())
         throw error(code, what + " has " + std::to_string(content.raw_bytes) + " bytes, but blocks of none");
     const std::uint64_t blocks = block_count(content.raw_bytes, content.block_bytes);
     if (content.blocks.size() != blocks)
@@ -97,6 +102,35 @@ inline void check_content(const container_index& index, std::size_t number, errc
     if (content.offset > std::numeric_limits<std::int64_t>::max())
         throw error(code, what + " lies beyond any file");
     check_blocks(content, what, code);
+}
+
+/// Bundles are the last contents, of one block each, and hold nothing but their slices, which follow one another in the
+/// order of their numbers.
+inline void check_bundles(const container_index& index, errc code) {
+    if (index.bundles > index.contents.size()) throw error(code, "there are more bundles than contents");
+    std::vector<std::uint64_t> filled(index.bundles, 0);
+    for (std::size_t i = 0; i < index.contents.size(); ++i) {
+        const content_entry& content = index.contents[i];
+        const std::string what = "content " + std::to_string(i);
+        if (i >= index.first_bundle()) {
+            if (content.is_slice() || content.home != 0 || content.blocks.size() != 1 ||
+                content.raw_bytes > max_bundle_bytes)
+                throw error(code, what + " is a bundle, and not one block of this file of at most " +
+                                      std::to_string(max_bundle_bytes) + " bytes");
+            if (filled[i - index.first_bundle()] != content.raw_bytes)
+                throw error(code, what + " is a bundle of " + std::to_string(content.raw_bytes) +
+                                      " bytes, but its slices have " +
+                                      std::to_string(filled[i - index.first_bundle()]));
+        } else if (content.is_slice()) {
+            if (content.bundle < index.first_bundle() || content.bundle >= index.contents.size())
+                throw error(code, what + " is a slice of something that is no bundle");
+            std::uint64_t& end = filled[content.bundle - index.first_bundle()];
+            if (content.block_bytes != 0 || content.home != 0 || content.raw_bytes == 0 || content.offset != end ||
+                content.raw_bytes > max_bundle_bytes - end)
+                throw error(code, what + " is a slice that is not where the one before it ends");
+            end += content.raw_bytes;
+        }
+    }
 }
 
 /// Walks the extents of a member; for a safetensors file, beside the tensors that its header names.
@@ -134,6 +168,7 @@ private:
         if (extent.content >= index_.contents.size())
             fail("it refers to content " + std::to_string(extent.content) + ", but there are only " +
                  std::to_string(index_.contents.size()));
+        if (extent.content >= index_.first_bundle()) fail("it refers to a bundle, not to a part of one");
         const bool file_extent = extent.kind == extent_kind::file;
         if (extent.kind > extent_kind::file || file_extent != (member_.kind == member_kind::file))
             fail("it has an extent of a kind that does not belong in it");
@@ -192,6 +227,7 @@ inline void check_index(const container_index& index, errc code) {
     detail::check_paths(index, code);
     for (std::size_t i = 0; i < index.contents.size(); ++i)
         detail::check_content(index, i, code);
+    detail::check_bundles(index, code);
     for (const member_entry& member : index.members)
         detail::extent_walk(index, member, code).check();
 }

@@ -50,6 +50,8 @@ public:
             footer_ = detail::find_footer(*file_, tail);
             require_supported(footer_.major, footer_.required_features);
             index_ = decode_index(detail::read_raw_index(*file_, tail, footer_));
+            if (required_features(index_) != footer_.required_features)
+                throw error(errc::corrupt, "the index needs other features than the footer names");
             check_within_payload(index_, footer_.copy_a_offset, errc::corrupt);
         } catch (error& e) {
             e.in_file(file_->name());

@@ -20,9 +20,13 @@ namespace bigsmall::io {
 /// Blocks in their final order, then the index. Offsets count from where the sink stood at construction.
 class container_writer {
 public:
-    /// Writes the file header. The sink must outlive the writer. Throws: errc::io.
-    explicit container_writer(sink& to) : to_(to), base_(to.position()) {
-        to_.write(encode_header(container_header{}));
+    /// Writes the file header. The sink must outlive the writer. `required_features`: what the index will need, as
+    /// required_features() says. Throws: errc::io.
+    explicit container_writer(sink& to, std::uint64_t required_features = 0)
+        : to_(to), base_(to.position()), features_(required_features) {
+        container_header header;
+        header.required_features = features_;
+        to_.write(encode_header(header));
     }
 
     /// Bytes of the container so far.
@@ -46,6 +50,8 @@ public:
     /// Throws: errc::invalid_argument when the index breaks a rule or describes blocks that were not written;
     /// errc::limit when it would be larger than readers accept; errc::io.
     void finish(const container_index& index) {
+        if (required_features(index) != features_)
+            throw error(errc::invalid_argument, "the index needs other features than the header has announced");
         const byte_buffer raw = encode_index(index);
         const std::uint64_t payload_end = position();
         check_within_payload(index, payload_end, errc::invalid_argument);
@@ -55,7 +61,7 @@ public:
             throw error(errc::limit, "the index of this container would have " + std::to_string(raw.size()) +
                                          " bytes, more than readers accept");
         const auto footer =
-            encode_footer(make_footer(payload_end, stored.size(), raw.size(), checksum(stored)));
+            encode_footer(make_footer(payload_end, stored.size(), raw.size(), checksum(stored), features_));
         for (int copy = 0; copy < 2; ++copy) {
             to_.write(stored);
             to_.write(footer);
@@ -64,7 +70,7 @@ public:
 
 private:
     sink& to_;
-    std::uint64_t base_;
+    std::uint64_t base_, features_;
 };
 
 } // namespace bigsmall::io
