@@ -71,7 +71,7 @@ compress_result work(const request& asked, const arguments& given) {
     work_session session(given, show_ratio::yes);
     archive::pack_options options;
     options.tune(asked.point);
-    options.group_streams = asked.group_streams;
+    options.group_streams |= asked.group_streams;
     session.apply_to(options, given);
     compress_result result;
     result.asked = asked;
@@ -204,7 +204,8 @@ command_spec compress_command() {
                     {.name = "group-streams",
                      .help = "Code tensors of up to 64 KiB that have one role in many layers (norms, biases, routers, "
                              "keys and values of small models) as one stream, where that is measured smaller. Those "
-                             "of less than 4 KiB are always coded together where that is smaller."},
+                             "of less than 4 KiB are always coded together where that is smaller. --storage does this "
+                             "anyway."},
                     force_option(),
                     threads_option(),
                     json_option(),

@@ -18,13 +18,12 @@ inline double ratio_of(const archive::tensor_summary& tensor) {
 
 enum class extreme : unsigned char { best, worst };
 
-/// The `count` best or worst compressed tensors, of those that take any bytes of their own; ties in file
-/// order.
+/// The `count` best or worst compressed tensors, of those that have bytes of their own; ties in file order.
 inline std::vector<const archive::tensor_summary*>
 extremes(const std::vector<archive::tensor_summary>& tensors, extreme which, std::size_t count) {
     std::vector<const archive::tensor_summary*> list;
     for (const archive::tensor_summary& tensor : tensors)
-        if (tensor.stored_bytes > 0) list.push_back(&tensor);
+        if (tensor.raw_bytes > 0 && !tensor.duplicate()) list.push_back(&tensor);
     std::stable_sort(list.begin(), list.end(), [which](const auto* a, const auto* b) {
         return which == extreme::best ? ratio_of(*a) < ratio_of(*b) : ratio_of(*b) < ratio_of(*a);
     });

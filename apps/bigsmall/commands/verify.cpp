@@ -183,7 +183,7 @@ std::vector<json_field> fields() {
         {"tensors_total", "integer", "tensors in the archive"},
         {"tensors_checked", "integer", "tensors of which something was decoded; all of it unless sampled"},
         {"blocks_total", "integer", "blocks in the archive, and in other .bs files that hold some of its tensors"},
-        {"blocks_checked", "integer", "blocks decoded; one that several tensors share counts for each"},
+        {"blocks_checked", "integer", "blocks decoded; one that equal tensors share counts for each"},
         {"bytes_checked", "integer", "uncompressed bytes of these blocks, and of carried files read"},
         {"fraction", "number or null", "the value of --sample"},
         {"seed", "integer or null", "repeats the same sample with --seed"},

@@ -26,7 +26,7 @@ namespace bigsmall::archive::detail {
 /// Parts below this lie in bundles when that is smaller.
 inline constexpr std::uint64_t small_part_bytes = 4 * KiB;
 /// The same for parts of one role, when streams are grouped.
-inline constexpr std::uint64_t groupable_bytes = 64 * KiB;
+inline constexpr std::uint64_t groupable_bytes = 64 * KiB + 1;
 /// Raw bytes of a bundle of small parts of any role, which are seldom wanted together.
 inline constexpr std::uint64_t mixed_bundle_bytes = 256 * KiB;
 
@@ -104,6 +104,7 @@ public:
 
     template <parallel::executor E>
     std::vector<planned_bundle> run(E& e) {
+        alone_.assign(small_.size(), 0);
         choice chosen = choose(by_type(small_), e);
         if (options_.group_streams) {
             choice grouped = choose(by_role(small_), e);
@@ -130,6 +131,8 @@ private:
 
     /// In both copies of the index: a checksum, which does not shrink, and the varints of a block, which may.
     static constexpr std::uint64_t block_entry_bytes = 20;
+    /// The same for naming the bundle of a slice.
+    static constexpr std::uint64_t slice_entry_bytes = 2;
 
     void consider(std::uint32_t member, std::uint32_t number) {
         const planned_extent& extent = plan_.members[member].extents[number];
@@ -199,7 +202,8 @@ private:
             parts_, bundles, options_, e,
             [&](const raw_bundle& raw, std::size_t i) {
                 const auto memory = memories_.borrow();
-                together[i] = encoded_bytes({raw.type, 0, 0, raw.parts}, raw.bytes, *memory) + block_entry_bytes;
+                together[i] = encoded_bytes({raw.type, 0, 0, raw.parts}, raw.bytes, *memory) + block_entry_bytes +
+                              slice_entry_bytes * bundles[i].contents.size();
                 alone[i] = bytes_alone(bundles[i], raw, *memory);
             },
             [&](std::size_t i) {
@@ -210,14 +214,19 @@ private:
         return kept;
     }
 
-    std::uint64_t bytes_alone(const planned_bundle& bundle, const raw_bundle& raw, scratch& memory) const {
-        std::uint64_t sum = 0, at = 0;
+    /// Every content is in one of the bundles that are looked at together, so that no two threads meet in alone_.
+    std::uint64_t bytes_alone(const planned_bundle& bundle, const raw_bundle& raw, scratch& memory) {
+        std::uint64_t sum = 0;
+        std::size_t at = 0;
         for (const std::uint32_t content : bundle.contents) {
+            check_cancelled(options_);
             const planned_extent& extent = parts_.extent_of(content);
             const auto bytes = static_cast<std::size_t>(extent.bytes);
+            const auto number = std::lower_bound(small_.begin(), small_.end(), content) - small_.begin();
+            std::uint64_t& known = alone_[static_cast<std::size_t>(number)];
             const block_info info{extent.type, extent.row_elems, 0, {}, extent.last_elems};
-            sum += block_entry_bytes +
-                   encoded_bytes(info, bytes_view(raw.bytes).subspan(static_cast<std::size_t>(at), bytes), memory);
+            if (known == 0) known = encoded_bytes(info, bytes_view(raw.bytes).subspan(at, bytes), memory);
+            sum += known + block_entry_bytes;
             at += bytes;
         }
         return sum;
@@ -232,6 +241,7 @@ private:
     const pack_options& options_;
     part_reader parts_;
     std::vector<std::uint32_t> small_; // contents that may lie in bundles, ascending
+    std::vector<std::uint64_t> alone_; // coded bytes of each in a block of its own; 0 when not known yet
     parallel::object_pool<scratch> memories_;
 };
 

@@ -8,7 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -69,15 +71,28 @@ private:
             const std::vector<extent_facts> facts = facts_of(member);
             for (std::size_t i = 0; i < facts.size(); ++i) {
                 const io::content_entry& part = container_.index().contents[member.extents[i].content];
-                // A bundle is timed whole, with the first of its slices.
+                // A bundle is timed whole, with what the first of its slices holds.
                 const std::uint32_t number = part.is_slice() ? part.bundle : member.extents[i].content;
                 const io::content_entry& content = container_.index().contents[number];
-                if (content.home == 0 && seen.insert(number).second) add(content, facts[i]);
+                if (content.home != 0 || !seen.insert(number).second) continue;
+                if (part.is_slice())
+                    add(content, {{}, facts[i].type, 0, 0}, parts_of(number, facts[i].type));
+                else
+                    add(content, facts[i], {});
             }
         }
     }
 
-    void add(const io::content_entry& content, const extent_facts& facts) {
+    /// Elements of the slices of a bundle. They live as long as this.
+    std::span<const std::uint32_t> parts_of(std::uint32_t bundle, const dtype& type) {
+        std::vector<std::uint32_t>& parts = parts_[bundle];
+        for (const io::content_entry& content : container_.index().contents)
+            if (content.bundle == bundle)
+                parts.push_back(static_cast<std::uint32_t>(content.raw_bytes * 8 / type.bits));
+        return parts;
+    }
+
+    void add(const io::content_entry& content, const extent_facts& facts, std::span<const std::uint32_t> parts) {
         const std::vector<std::uint64_t> offsets = io::block_offsets(content);
         for (std::size_t number = 0; number < content.blocks.size(); ++number) {
             const auto raw = static_cast<std::size_t>(io::raw_block_bytes(content, number));
@@ -87,7 +102,7 @@ private:
             to.blocks.push_back({&content,
                                  number,
                                  offsets[number],
-                                 {facts.type, facts.row_elems, first_elem},
+                                 {facts.type, facts.row_elems, first_elem, parts, facts.last_elems},
                                  to.raw_bytes,
                                  raw,
                                  to.coded_bytes});
@@ -141,6 +156,7 @@ private:
     const opened_container& container_;
     codec_ref codec_;
     std::vector<batch> batches_;
+    std::map<std::uint32_t, std::vector<std::uint32_t>> parts_; // of bundles
     std::uint64_t raw_bytes_ = 0;
     std::vector<byte_buffer> stored_;
     byte_buffer raw_, copy_, coded_;

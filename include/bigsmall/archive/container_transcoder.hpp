@@ -117,8 +117,8 @@ private:
         }
     }
 
-    /// They come first, so that each is decoded and coded once; what is read of them again, to be hashed, is read from the
-    /// old ones.
+    /// They come first, so that each is decoded and coded once. The slices are hashed when their turn comes, from the
+    /// old bundles.
     void write_bundles(io::container_writer& writer) {
         if (bundles_.empty()) return;
         const std::vector<dtype> types = types_of_bundles();
@@ -129,7 +129,7 @@ private:
             raw_bundle raw;
             raw.type = types[i];
             for (const io::content_entry* slice : bundles_[i])
-                cache_.read(*source_, *slice, 0, raw.add(slice->raw_bytes), options_.codec, *decoder);
+                read_slice(*slice, raw.add(slice->raw_bytes), *decoder);
             const coded_bundle coded = code_bundle(raw, options_.codec, methods_, encoder->codec);
             require_decodes(coded.stored, raw.bytes, *encoder);
             write_bundle(coded, writer, index_.contents[index_.first_bundle() + i]);
@@ -137,15 +137,35 @@ private:
         }
     }
 
-    /// The element type of the first slice of each new bundle that a tensor has.
+    void read_slice(const io::content_entry& slice, bytes_span to, decode_memory& memory) {
+        try {
+            cache_.read(*source_, slice, 0, to, options_.codec, memory);
+        } catch (error& failure) {
+            failure.in_tensor(io::printable(name_of(slice)));
+            throw;
+        }
+    }
+
+    /// The first tensor that is made of a content; nothing when that is none.
+    std::string name_of(const io::content_entry& content) const {
+        for (const io::member_entry& member : source_->index().members)
+            for (std::size_t x = 0; x < member.extents.size(); ++x)
+                if (&source_->index().contents[member.extents[x].content] == &content) return extent_names(member)[x];
+        return {};
+    }
+
+    /// Of each new bundle, what the first extent that has its first slice holds.
     std::vector<dtype> types_of_bundles() const {
         std::vector<dtype> types(index_.bundles);
+        std::vector<bool> known(index_.bundles, false);
         for (const io::member_entry& member : index_.members) {
             const std::vector<extent_facts> facts = facts_of(member);
             for (std::size_t x = 0; x < facts.size(); ++x) {
                 const io::content_entry& content = index_.contents[member.extents[x].content];
-                if (content.is_slice() && content.offset == 0)
-                    types[content.bundle - index_.first_bundle()] = facts[x].type;
+                if (!content.is_slice() || content.offset != 0) continue;
+                const std::size_t bundle = content.bundle - index_.first_bundle();
+                if (!known[bundle]) types[bundle] = facts[x].type;
+                known[bundle] = true;
             }
         }
         return types;

@@ -66,12 +66,13 @@ enum class operating_point : std::uint8_t {
 struct packing_recipe {
     std::string_view name;
     codec_ref codec;
-    std::uint64_t block_bytes; ///< larger blocks pay less for tables; smaller ones stay in the caches
+    std::uint64_t block_bytes;  ///< larger blocks pay less for tables; smaller ones stay in the caches
+    bool group_streams = false; ///< who wants one of the tensors of a group decodes them all
 };
 
 inline packing_recipe recipe_of(operating_point point) noexcept {
     switch (point) {
-    case operating_point::storage: return {"storage", detail::codec_with_zstd<storage_policies, 19>(), 4 * MiB};
+    case operating_point::storage: return {"storage", detail::codec_with_zstd<storage_policies, 19>(), 4 * MiB, true};
     case operating_point::inference:
         return {"inference", detail::codec_with_zstd<inference_policies, 9>(), 256 * KiB};
     case operating_point::balanced: break;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -169,8 +170,13 @@ private:
             for (std::size_t i = 1; i < group.size(); ++i)
                 pairs.emplace_back(&group[0], &group[i]);
         std::vector<char> equal(pairs.size(), 0);
-        e.for_each(pairs.size(),
-                   [&](std::size_t i) { equal[i] = same_bytes(*pairs[i].first, *pairs[i].second) ? 1 : 0; });
+        constexpr std::size_t at_once = 64; // pairs of tiny parts: opening their file takes longer than comparing them
+        e.for_each((pairs.size() + at_once - 1) / at_once, [&](std::size_t run) {
+            open_file first(plan_), second(plan_);
+            const std::size_t end = std::min(pairs.size(), (run + 1) * at_once);
+            for (std::size_t i = run * at_once; i < end; ++i)
+                equal[i] = same_bytes(first, *pairs[i].first, second, *pairs[i].second) ? 1 : 0;
+        });
         for (std::size_t i = 0; i < pairs.size(); ++i) {
             if (equal[i] == 0) continue;
             const candidate& copy = *pairs[i].second;
@@ -178,9 +184,26 @@ private:
         }
     }
 
-    bool same_bytes(const candidate& a, const candidate& b) const {
-        const io::file_source first(plan_.members[a.member].file.path);
-        const io::file_source second(plan_.members[b.member].file.path);
+    /// The file that was asked for last.
+    class open_file {
+    public:
+        explicit open_file(const pack_plan& plan) : plan_(plan) {}
+
+        const io::file_source& of(const candidate& c) {
+            if (!file_ || c.member != member_) file_.emplace(plan_.members[c.member].file.path);
+            member_ = c.member;
+            return *file_;
+        }
+
+    private:
+        const pack_plan& plan_;
+        std::optional<io::file_source> file_;
+        std::uint32_t member_ = 0;
+    };
+
+    bool same_bytes(open_file& first_file, const candidate& a, open_file& second_file, const candidate& b) const {
+        const io::file_source& first = first_file.of(a);
+        const io::file_source& second = second_file.of(b);
         const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(comparison_bytes, a.bytes));
         byte_buffer left(room), right(room);
         for (std::uint64_t done = 0; done < a.bytes;) {

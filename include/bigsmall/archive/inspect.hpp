@@ -29,7 +29,8 @@ struct tensor_summary {
     std::string dtype_name;
     std::vector<std::uint64_t> shape;
     std::uint64_t raw_bytes = 0;
-    std::uint64_t stored_bytes = 0; ///< 0 for a duplicate: its bytes are counted where they are stored
+    /// 0 for a duplicate, whose bytes are counted where they are stored, and for a share of a bundle below one byte.
+    std::uint64_t stored_bytes = 0;
     std::uint64_t blocks = 0;
     std::string coding;           ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
     std::string md5;              ///< hexadecimal

@@ -59,7 +59,7 @@ inline byte_buffer read_config(const opened_archive& archive, const codec_ref& c
     for (const opened_container& container : archive.containers())
         for (const io::member_entry& member : container.index().members)
             if (container.folder + member.path == name && member.kind == io::member_kind::file &&
-                member.raw_bytes <= max_config_bytes)
+                member.raw_bytes <= max_config_bytes && member.extents.size() <= 1) // as packing makes it
                 return read_small_member(container, member, codec);
     return {};
 }

@@ -24,8 +24,8 @@
 namespace bigsmall::archive {
 
 /// Packs `source`, a safetensors file or a directory, as one container into any sink, a pipe included.
-/// Reads every byte once (parts that look equal up to three times more), writes front to back. The bytes
-/// depend on the source, the codec and block_bytes only.
+/// Reads every byte once (parts that look equal, and small ones, up to three times more each), writes front to back.
+/// The bytes depend on the source, the codec, block_bytes and group_streams only.
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>

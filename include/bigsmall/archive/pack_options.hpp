@@ -56,10 +56,12 @@ struct pack_options : run_options {
     std::uint64_t block_bytes = recipe_of(operating_point::balanced).block_bytes; ///< raw bytes per block, 1 to 16 MiB
     codec_ref codec = recipe_of(operating_point::balanced).codec;
 
-    /// Packs for an operating point.
+    /// Packs for an operating point. Streams that are to be grouped anyway stay so.
     pack_options& tune(operating_point point) noexcept {
-        block_bytes = recipe_of(point).block_bytes;
-        codec = recipe_of(point).codec;
+        const packing_recipe recipe = recipe_of(point);
+        block_bytes = recipe.block_bytes;
+        codec = recipe.codec;
+        group_streams |= recipe.group_streams;
         return *this;
     }
 };

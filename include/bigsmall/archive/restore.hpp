@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -114,7 +115,8 @@ private:
                 add_failure(batch, block);
                 continue;
             }
-            batch.pieces[block.piece].decoded_blocks += block.counts() ? 1 : 0;
+            const bool counts = block.slice == nullptr || counted_.insert(block.content).second;
+            batch.pieces[block.piece].decoded_blocks += counts ? 1 : 0;
             batch.pieces[block.piece].decoded_bytes += block.raw_bytes;
         }
         for (const restored_piece& piece : batch.pieces) {
@@ -184,6 +186,7 @@ private:
     restore_observer& observer_;
     parallel::object_pool<decode_memory> memories_;
     bundle_cache bundles_;
+    std::unordered_set<const io::content_entry*> counted_; // bundles of which a slice has come
     file_chain files_;
     part_chain parts_;
     std::vector<std::string> names_; // of the extents of the member being delivered

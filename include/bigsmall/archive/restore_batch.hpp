@@ -43,9 +43,6 @@ struct restore_block {
     std::uint64_t offset = 0;          ///< in the file that holds it
     std::size_t raw_at = 0, raw_bytes = 0;
     std::optional<damage> failure;
-
-    /// The block of a bundle is counted with its first slice.
-    bool counts() const noexcept { return slice == nullptr || slice->offset == 0; }
 };
 
 struct restore_batch {

@@ -201,7 +201,7 @@ private:
             const opened_container& container = archive_.containers()[c];
             for (const io::member_entry& member : container.index().members)
                 for (const io::extent_entry& extent : member.extents)
-                    if (extent.kind == io::extent_kind::tensor && touched.count({c, coded_with(container, extent)}) != 0)
+                    if (extent.kind == io::extent_kind::tensor && touched.contains({c, coded_with(container, extent)}))
                         ++report_.tensors_checked;
         }
     }

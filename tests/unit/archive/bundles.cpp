@@ -126,6 +126,21 @@ TEST_CASE("grouped streams hold larger tensors of one role and are never larger"
     CHECK(read_file(dir / "back.safetensors") == read_file(dir / "m.safetensors"));
 }
 
+TEST_CASE("a tensor of 64 KiB is grouped, a larger one is not", "[archive]") {
+    const temporary_directory dir;
+    safetensors_builder file;
+    for (std::size_t i = 0; i < 4; ++i) {
+        const std::string layer = "layers." + std::to_string(i);
+        file.add(layer + ".a", "BF16", {128, 256}, gaussian_bf16(128 * 256, i));
+        file.add(layer + ".b", "BF16", {129, 256}, gaussian_bf16(129 * 256, 10 + i));
+    }
+    write_file(dir / "m.safetensors", file.build());
+    archive::pack_options grouping = balanced();
+    grouping.group_streams = true;
+    pack(dir / "m.safetensors", dir / "m.bs", grouping);
+    CHECK(slices_of(index_of(dir / "m.bs")) == 4);
+}
+
 TEST_CASE("the bytes of bundles do not depend on the number of threads", "[archive]") {
     const temporary_directory dir;
     write_file(dir / "m.safetensors", many_small(300, 5));
@@ -210,8 +225,56 @@ TEST_CASE("transcoding keeps bundles", "[archive]") {
     CHECK(read_file(dir / "back.safetensors") == read_file(dir / "m.safetensors"));
 
     damage_byte(dir / "m.bs", offset_of_bundle(dir / "m.bs", 0) + 3);
-    CHECK(thrown_by([&] { archive::transcode(dir / "m.bs", dir / "not.bs", options, e); }).code() == errc::corrupt);
+    const error damaged = thrown_by([&] { archive::transcode(dir / "m.bs", dir / "not.bs", options, e); });
+    CHECK(damaged.code() == errc::corrupt);
+    CHECK(damaged.tensor().starts_with("model.layers.0."));
     CHECK(!fs::exists(dir / "not.bs"));
+}
+
+TEST_CASE("a bundle may have slices that no file uses", "[archive]") {
+    const temporary_directory dir;
+    write_file(dir / "model" / "a.safetensors", many_small(10, 1));
+    write_file(dir / "model" / "b.safetensors", many_small(10, 500));
+    pack(dir / "model", dir / "m.bs", balanced());
+    // The same container without its first file: the first slices of its bundles are nobody's.
+    const byte_buffer whole = read_file(dir / "m.bs");
+    io::container_index index = index_of(dir / "m.bs");
+    const io::container_reader reader(std::make_shared<io::file_source>(dir / "m.bs"));
+    io::memory_sink sink;
+    io::container_writer writer(sink, io::feature_bundles);
+    sink.write(bytes_view(whole).subspan(64, static_cast<std::size_t>(reader.footer().copy_a_offset) - 64));
+    index.members.erase(index.members.begin());
+    writer.finish(index);
+    write_file(dir / "less.bs", sink.bytes());
+
+    const archive::verify_report report = verify(dir / "less.bs");
+    CHECK(report.ok);
+    CHECK(report.tensors_checked == report.tensors_total);
+    CHECK(report.blocks_checked > 0);
+    unpack(dir / "less.bs", dir / "less");
+    CHECK(read_file(dir / "less" / "b.safetensors") == read_file(dir / "model" / "b.safetensors"));
+    parallel::serial_executor e;
+    archive::transcode_options options;
+    options.tune(archive::operating_point::balanced);
+    archive::transcode(dir / "less.bs", dir / "again.bs", options, e);
+    CHECK(fs::file_size(dir / "again.bs") < fs::file_size(dir / "less.bs"));
+    unpack(dir / "again.bs", dir / "again");
+    CHECK(read_file(dir / "again" / "b.safetensors") == read_file(dir / "model" / "b.safetensors"));
+}
+
+TEST_CASE("a bundle is coded for what its first slice was at first", "[archive]") {
+    const temporary_directory dir;
+    safetensors_builder file;
+    for (std::size_t i = 0; i < 40; ++i)
+        file.add("norm." + std::to_string(i), "BF16", gaussian_bf16(90, i));
+    file.add("the same bytes", "U8", gaussian_bf16(90, 0));
+    write_file(dir / "m.safetensors", file.build());
+    pack(dir / "m.safetensors", dir / "m.bs", balanced());
+    parallel::serial_executor e;
+    archive::transcode_options options;
+    options.tune(archive::operating_point::balanced);
+    archive::transcode(dir / "m.bs", dir / "again.bs", options, e);
+    CHECK(index_of(dir / "again.bs").contents.back().blocks == index_of(dir / "m.bs").contents.back().blocks);
 }
 
 TEST_CASE("the summary shares the stored bytes of a bundle among its slices", "[archive]") {

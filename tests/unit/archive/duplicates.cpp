@@ -13,10 +13,10 @@ using namespace support;
 namespace {
 
 /// The contents of the extents of a directory after the search, as "0 1 0 | 2 ...": one group per member.
-std::string contents_of(const fs::path& source, archive::duplicate_scope scope) {
+std::string contents_of(const fs::path& source, archive::duplicate_scope scope, std::uint64_t bundle_limit = 0) {
     archive::pack_plan plan = archive::make_plan(archive::find_files(source));
     parallel::tbb_executor e(2);
-    archive::find_duplicates(plan, scope, 0, {}, e);
+    archive::find_duplicates(plan, scope, bundle_limit, {}, e);
     std::string text;
     for (const archive::planned_member& member : plan.members) {
         if (!text.empty()) text += "| ";
@@ -37,8 +37,8 @@ TEST_CASE("equal tensors, gaps and files share a content whatever their type", "
     write_file(dir / "m" / "a.safetensors", a.build());
     write_file(dir / "m" / "b.safetensors", b.build());
     write_file(dir / "m" / "c.bin", same);
-    // Below 64 bytes, nothing is shared.
-    CHECK(contents_of(dir / "m", archive::duplicate_scope::everywhere) == "0 0 2 2 4 | 0 6 7 8 | 0 ");
+    // What has no bytes has nothing to share.
+    CHECK(contents_of(dir / "m", archive::duplicate_scope::everywhere) == "0 0 2 2 4 | 0 4 7 8 | 0 ");
 }
 
 TEST_CASE("parts that differ where no sample is taken are told apart", "[archive]") {
@@ -61,4 +61,15 @@ TEST_CASE("one_directory keeps to files that lie side by side", "[archive]") {
         write_file(dir / "m" / name, file);
     CHECK(contents_of(dir / "m", archive::duplicate_scope::one_directory) == "0 | 1 | 1 | 0 ");
     CHECK(contents_of(dir / "m", archive::duplicate_scope::everywhere) == "0 | 0 | 0 | 0 ");
+}
+
+TEST_CASE("what may lie in a bundle is shared within a file only when there is a container for each", "[archive]") {
+    const temporary_directory dir;
+    const byte_buffer large = noise(200, 1), small = noise(100, 2);
+    safetensors_builder file;
+    file.add("a", "U8", large).add("b", "U8", small).add("c", "U8", small);
+    write_file(dir / "m" / "a.safetensors", file.build());
+    write_file(dir / "m" / "b.safetensors", file.build());
+    CHECK(contents_of(dir / "m", archive::duplicate_scope::one_directory, 200) == "0 1 1 | 0 4 4 ");
+    CHECK(contents_of(dir / "m", archive::duplicate_scope::everywhere, 200) == "0 1 1 | 0 1 1 ");
 }

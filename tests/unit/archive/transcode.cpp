@@ -162,7 +162,7 @@ TEST_CASE("a receipt that does not fit ends transcoding", "[archive][transcode]"
         const byte_buffer whole = read_file(dir / "m.bs");
         const std::uint64_t payload_end = opened.containers()[0].reader->footer().copy_a_offset;
         io::memory_sink sink;
-        io::container_writer writer(sink);
+        io::container_writer writer(sink, io::required_features(index));
         sink.write(bytes_view(whole).subspan(64, static_cast<std::size_t>(payload_end) - 64));
         writer.finish(index);
         write_file(dir / "lie.bs", sink.bytes());

@@ -35,7 +35,7 @@ struct content_entry {
     std::uint64_t raw_bytes = 0;
     md5_digest md5{};
     std::uint64_t block_bytes = 0;    ///< raw bytes of each block but the last, which may be shorter; slice: 0
-    std::uint64_t offset = 0;         ///< of the first block, in the file that holds it; slice: in its bundle's raw bytes
+    std::uint64_t offset = 0;         ///< of the first block, in the file that holds it; slice: in its bundle, raw
     std::uint32_t home = 0;           ///< 0: this file; k > 0: siblings[k - 1]
     std::uint32_t bundle = no_bundle; ///< slice: the content that it is a part of
     std::vector<block_entry> blocks;  ///< slice: none

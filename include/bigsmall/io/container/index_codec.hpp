@@ -277,14 +277,17 @@ private:
 
     void read_bundles(byte_cursor& in) {
         const std::uint64_t count = in.read_varint();
-        require(in.ok() && count > 0 && count < index_.contents.size(), "it has more bundles than contents");
+        require(in.ok() && count > 0, "it has a section of bundles and no bundles");
+        require(count < index_.contents.size(), "it has more bundles than contents");
         index_.bundles = static_cast<std::uint32_t>(count);
         std::vector<std::uint64_t> filled(static_cast<std::size_t>(count), 0);
         std::int64_t number = 0;
         for (content_entry& content : index_.contents) {
             if (content.raw_bytes == 0 || content.block_bytes > 0) continue;
-            number += unfold_sign(in.read_varint());
-            require(in.ok() && number >= 0 && static_cast<std::uint64_t>(number) < count,
+            const std::uint64_t step = in.read_varint();
+            // Larger steps lead out of the bundles, and their sum might wrap.
+            if (in.ok() && step <= 2 * count) number += unfold_sign(step);
+            require(in.ok() && step <= 2 * count && number >= 0 && static_cast<std::uint64_t>(number) < count,
                     "a slice names a bundle that is not there");
             const auto k = static_cast<std::size_t>(number);
             require(content.offset == 0 && content.raw_bytes <= max_bundle_bytes - filled[k],
