@@ -185,7 +185,7 @@ private:
     template <class... Groupings>
     static void try_groupings(one_of<Groupings...>, const finalists& chosen, const block_info& info, bytes_view raw,
                               bytes_span out, scratch& memory, candidate& best) {
-        const bool repeats = has_full_trials && has_repeats(info, raw);
+        const bool repeats = has_full_trials && (only_for_repeats<Groupings>(info.type) || ...) && has_repeats(info, raw);
         const auto attempt = [&]<class G>(std::type_identity<G>) {
             static_assert(detail::require_grouping_policy<G>());
             const bool for_repeats = repeats && only_for_repeats<G>(info.type) && G::applies(info.type, raw);
@@ -207,25 +207,35 @@ private:
         c.header.grouping = G::id;
         c.header.streams = G::streams;
         const bytes_span coded = memory.memory(scratch::purpose::coded, coded_bound);
+        // Stored streams are copied once, from the planes to their place.
+        std::array<bytes_view, G::streams> parts;
         std::size_t written = 0;
         for (std::size_t s = 0; s < G::streams; ++s) {
-            c.header.entries[s] = encode_stream(streams[s], coded.subspan(written), info, raw.size(),
-                                                only_for_repeats<G>(info.type), memory);
-            written += c.header.entries[s].coded_bytes;
-            c.cost += selector::cost(c.header.entries[s].entropy, c.header.entries[s].coded_bytes, streams[s].size());
+            const stream_entry entry = encode_stream(streams[s], coded.subspan(written), info, raw.size(),
+                                                     only_for_repeats<G>(info.type), memory);
+            c.header.entries[s] = entry;
+            c.cost += selector::cost(entry.entropy, entry.coded_bytes, streams[s].size());
+            parts[s] = streams[s];
+            if (entry.entropy == entropy::stored::id) continue;
+            parts[s] = coded.subspan(written, entry.coded_bytes);
+            written += entry.coded_bytes;
         }
-        keep_if_better(c, coded.first(written), out, best);
+        keep_if_better(c, parts, out, best);
     }
 
-    static void keep_if_better(candidate& c, bytes_view coded, bytes_span out, candidate& best) {
+    static void keep_if_better(candidate& c, std::span<const bytes_view> parts, bytes_span out, candidate& best) {
         std::array<std::uint8_t, block_header::max_stored_bytes> front;
         const std::size_t front_bytes = c.header.store(front.data());
-        c.bytes = front_bytes + coded.size();
+        c.bytes = front_bytes;
+        for (const bytes_view part : parts)
+            c.bytes += part.size();
         c.cost += front_bytes;
         const bool wins = c.cost < best.cost || (c.cost == best.cost && c.header.grouping < best.header.grouping);
         if (!wins || c.bytes > out.size()) return;
         std::copy_n(front.begin(), front_bytes, out.begin());
-        std::copy(coded.begin(), coded.end(), out.begin() + static_cast<std::ptrdiff_t>(front_bytes));
+        auto to = out.begin() + static_cast<std::ptrdiff_t>(front_bytes);
+        for (const bytes_view part : parts)
+            to = std::copy(part.begin(), part.end(), to);
         best = c;
     }
 
@@ -307,8 +317,8 @@ private:
         return std::max({Es::id...});
     }
 
-    /// Codes one stream at the front of `out`: estimates choose one policy, which runs once; policies without an
-    /// estimate are tried against it.
+    /// Codes one stream at the front of `out`, where nothing is written if it is best stored. Estimates choose one
+    /// policy, which runs once; policies without an estimate are tried against it.
     static stream_entry encode_stream(bytes_view stream, bytes_span out, const block_info& info,
                                       std::size_t block_bytes, bool repeats, scratch& memory) {
         const std::size_t n = stream.size();
@@ -333,7 +343,6 @@ private:
             best = {entry.entropy, selector::cost(entry.entropy, entry.coded_bytes, n)};
             try_in_full(entropy_list{}, stream, out, context, memory, entry, best);
         }
-        if (entry.entropy == entropy::stored::id) std::copy(stream.begin(), stream.end(), out.begin());
         return entry;
     }
 

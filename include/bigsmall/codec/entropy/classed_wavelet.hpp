@@ -123,25 +123,16 @@ private:
 
     static void consider_rows(bytes_view raw, const row_layout& layout, const encode_context& context, plan& best) {
         if (layout.rows() < 2 || layout.rows() > most_lines || layout.row_symbols < 16) return;
-        line_variation variation(layout.rows());
-        for (std::size_t row = 0; row < layout.rows(); ++row)
-            variation.add(row, raw.subspan(layout.begin(row), layout.size(row)));
-        if (!variation.significant()) return;
+        if (!line_variation::of_rows(raw, layout).significant()) return;
         consider_lines(by_row, layout, row_classes::count_rows(raw, layout, context.kernels), 0, best);
     }
 
     static void consider_columns(bytes_view raw, const row_layout& layout, const encode_context&, plan& best) {
         const std::size_t columns = layout.row_symbols;
         if (columns < 2 || columns > most_lines || raw.size() / columns < 16) return;
-        line_variation variation(columns);
-        std::size_t column = layout.first_in_row;
-        for (const std::uint8_t symbol : raw) {
-            variation.add(column, symbol);
-            if (++column == columns) column = 0;
-        }
-        if (!variation.significant()) return;
+        if (!line_variation::of_columns(raw, layout).significant()) return;
         std::vector<histogram> counts(columns);
-        column = layout.first_in_row;
+        std::size_t column = layout.first_in_row;
         for (const std::uint8_t symbol : raw) {
             ++counts[column][symbol];
             if (++column == columns) column = 0;
