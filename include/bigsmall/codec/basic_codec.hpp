@@ -185,7 +185,8 @@ private:
     template <class... Groupings>
     static void try_groupings(one_of<Groupings...>, const finalists& chosen, const block_info& info, bytes_view raw,
                               bytes_span out, scratch& memory, candidate& best) {
-        const bool repeats = has_full_trials && (only_for_repeats<Groupings>(info.type) || ...) && has_repeats(info, raw);
+        const bool repeats =
+            has_full_trials && (only_for_repeats<Groupings>(info.type) || ...) && has_repeats(info, raw);
         const auto attempt = [&]<class G>(std::type_identity<G>) {
             static_assert(detail::require_grouping_policy<G>());
             const bool for_repeats = repeats && only_for_repeats<G>(info.type) && G::applies(info.type, raw);

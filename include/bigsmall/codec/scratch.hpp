@@ -71,6 +71,13 @@ public:
         return bytes_span(buffer).subspan((line - past) % line, size_bytes);
     }
 
+    /// The buffer itself, emptied, for contents that grow: it keeps the room that it once had.
+    byte_buffer& growing(purpose what) noexcept {
+        byte_buffer& buffer = buffers_[static_cast<std::size_t>(what)];
+        buffer.clear();
+        return buffer;
+    }
+
     /// What the block's decoder will read after the stream at hand. Callers that decode block after block may announce
     /// the next one: memory.ahead().then(next).
     read_ahead& ahead() noexcept { return ahead_; }
