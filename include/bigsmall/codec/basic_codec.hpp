@@ -93,7 +93,7 @@ private:
         std::size_t first_cost = ~std::size_t{0}, second_cost = first_cost, i = 0;
         const auto consider = [&]<class G>(std::type_identity<G>) {
             if (!apply[i++] || !G::applies(info.type, sample.bytes)) return;
-            const std::size_t cost = estimated_cost<G>(sample, memory);
+            const std::size_t bytes = estimated_cost<G>(sample, memory), cost = bytes + price<G>(info.type, bytes);
             if (cost < first_cost || (cost == first_cost && G::id < best.first)) {
                 best = {G::id, best.first};
                 second_cost = std::exchange(first_cost, cost);
@@ -115,15 +115,11 @@ private:
         std::size_t scale = 1;
     };
 
-    /// Evenly spread stretches, at multiples of 64 bytes so that no word is cut.
     static block_sample sample_of(bytes_view raw, scratch& memory) {
         constexpr std::size_t stretches = 8, stretch = 4096;
         if (raw.size() < 2 * stretches * stretch) return {raw, 1};
         const bytes_span copy = memory.memory(scratch::purpose::sample, stretches * stretch);
-        const std::size_t step = (raw.size() - stretch) / (stretches - 1) / 64 * 64;
-        for (std::size_t s = 0; s < stretches; ++s)
-            std::copy_n(raw.begin() + static_cast<std::ptrdiff_t>(s * step), stretch,
-                        copy.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+        copy_stretches(raw, stretches, copy);
         return {copy, raw.size() / copy.size()};
     }
 
@@ -171,15 +167,21 @@ private:
             return false;
     }
 
-    /// Whether eight-byte strings come again, signs of floats left out.
+    /// What the selector asks of a grouping besides its bytes.
+    template <class G>
+    static std::size_t price(const dtype& type, std::size_t coded_bytes) noexcept {
+        if constexpr (requires { selector::grouping_price(G::id, type, coded_bytes); })
+            return selector::grouping_price(G::id, type, coded_bytes);
+        else
+            return 0;
+    }
+
+    /// Whether words come again, signs of floats left out.
     static bool has_repeats(const block_info& info, bytes_view raw) noexcept {
         const std::size_t width =
             info.type.bits == 16 || info.type.bits == 32 || info.type.bits == 64 ? info.type.bits / 8u : 1;
-        const bool floats = info.type.kind == number_kind::floating && width > 1;
-        std::uint64_t mask = ~std::uint64_t{0};
-        for (std::size_t word = 1; floats && word <= 8 / width; ++word)
-            mask &= ~(std::uint64_t{1} << (8 * width * word - 1));
-        return repeats_in_256(raw, probe_bytes, width, mask) >= 8;
+        const std::uint64_t signs = info.type.kind == number_kind::floating ? top_bits_of_words(width) : 0;
+        return repeats_in_256(raw, probe_bytes, width, ~signs) >= 8;
     }
 
     template <class... Groupings>
@@ -221,6 +223,7 @@ private:
             parts[s] = coded.subspan(written, entry.coded_bytes);
             written += entry.coded_bytes;
         }
+        c.cost += price<G>(info.type, c.cost);
         keep_if_better(c, parts, out, best);
     }
 
@@ -298,11 +301,8 @@ private:
         if (n < 8 * stretches * stretch) return false;
         stream_statistics sample;
         sample.size_bytes = stretches * stretch;
-        const std::size_t step = (n - stretch) / (stretches - 1);
         std::array<std::uint8_t, stretches * stretch> part;
-        for (std::size_t s = 0; s < stretches; ++s)
-            std::copy_n(stream.begin() + static_cast<std::ptrdiff_t>(s * step), stretch,
-                        part.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+        copy_stretches(stream, stretches, part);
         memory.kernels().histogram(part.data(), part.size(), sample.counts.data());
         sample.distinct = 256; // as far as entropy_bytes() cares
         // A sample of m fair bytes seems to have 255 / (2 m ln 2) bits less than eight: 0.045 for 4096 of them.

@@ -105,6 +105,22 @@ inline std::size_t entropy_bytes(const stream_statistics& s) noexcept {
     return static_cast<std::size_t>((sum + 8 * 4096 - 1) / (8 * 4096));
 }
 
+/// Fills `to` with so many stretches of equal size, evenly spread, at multiples of 64 bytes so that no word is cut.
+inline void copy_stretches(bytes_view from, std::size_t stretches, bytes_span to) noexcept {
+    const std::size_t stretch = to.size() / stretches;
+    const std::size_t step = (from.size() - stretch) / (stretches - 1) / 64 * 64;
+    for (std::size_t s = 0; s < stretches; ++s)
+        std::memcpy(to.data() + s * stretch, from.data() + s * step, stretch);
+}
+
+/// The top bits of all words of 2, 4 or 8 bytes in a 64-bit word; none of words of one byte.
+constexpr std::uint64_t top_bits_of_words(std::size_t width) noexcept {
+    std::uint64_t bits = 0;
+    for (std::size_t word = 1; width > 1 && word <= 8 / width; ++word)
+        bits |= std::uint64_t{1} << (8 * width * word - 1);
+    return bits;
+}
+
 /// How many of 256 sampled positions repeat an earlier string: a cheap sign that an LZ coder would find something.
 /// Strings have eight bytes of words, and 16 of single bytes: eight exponents have 21 bits and come again by chance.
 /// The sample is taken by content (a string is looked at when its hash says so), so that a repeat is seen at any
