@@ -26,6 +26,8 @@ using codec = basic_codec<>;
 
 namespace grouping {
 struct whole;
+template <std::size_t RestBits>
+struct byte_fields;
 template <std::size_t WidthBytes>
 struct byte_planes;
 template <std::size_t WidthBytes>

@@ -62,9 +62,10 @@ std::vector<input> inputs() {
     std::vector<input> all;
     all.push_back({"BF16", 512, long_floats(300001, 2)});
     all.push_back({"F32", 512, long_floats(70001, 4)});
+    all.push_back({"F8_E4M3", 512, long_floats(300001, 1)});
     const std::vector<byte_buffer> samples = laws::sample_streams();
     for (const byte_buffer& sample : samples)
-        for (const char* type : {"BF16", "F32", "F64", "I16", "I32", "I64", "U8"})
+        for (const char* type : {"BF16", "F32", "F64", "I16", "I32", "I64", "U8", "F8_E5M2"})
             if (!sample.empty()) all.push_back({type, 48, sample});
     return all;
 }

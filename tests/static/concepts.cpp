@@ -11,6 +11,7 @@ using namespace bigsmall;
 static_assert(entropy_policy<entropy::stored> && entropy_policy<entropy::constant>);
 static_assert(entropy_policy<entropy::huffman> && entropy_policy<entropy::rans>);
 static_assert(entropy_policy<entropy::wavelet> && entropy_policy<entropy::classed_wavelet>);
+static_assert(grouping_policy<grouping::byte_fields<2>> && grouping_policy<grouping::byte_fields<3>>);
 static_assert(grouping_policy<grouping::joint_fields<2>> && grouping_policy<grouping::joint_fields<4>>);
 static_assert(grouping_policy<grouping::whole>);
 static_assert(grouping_policy<grouping::byte_planes<2>> && grouping_policy<grouping::field_planes<8>>);
@@ -40,6 +41,7 @@ static_assert(grouping::field_planes<2>::id == 4 && grouping::field_planes<4>::i
               grouping::field_planes<8>::id == 6);
 static_assert(grouping::zero_runs<1>::id == 7 && grouping::zero_runs<2>::id == 8 && grouping::zero_runs<4>::id == 9 &&
               grouping::zero_runs<8>::id == 10);
+static_assert(grouping::byte_fields<2>::id == 17 && grouping::byte_fields<3>::id == 18);
 static_assert(grouping::joint_fields<2>::id == 11 && grouping::joint_fields<4>::id == 12);
 static_assert(grouping::sign_apart<2>::id == 13 && grouping::sign_apart<4>::id == 14 &&
               grouping::sign_planes<2>::id == 15 && grouping::sign_planes<4>::id == 16);

@@ -39,6 +39,17 @@ inline bigsmall::byte_buffer skewed_words(std::size_t size_bytes, std::size_t wi
     return raw;
 }
 
+// Floats of one byte: any sign and mantissa under a skewed exponent.
+inline bigsmall::byte_buffer small_floats(std::size_t size_bytes) {
+    bigsmall::laws::fixed_random random(size_bytes);
+    bigsmall::byte_buffer raw(size_bytes);
+    for (std::uint8_t& byte : raw) {
+        const int exponent = 13 - std::countr_zero(random() | 1ull << 12);
+        byte = static_cast<std::uint8_t>((static_cast<unsigned>(exponent) << 3) | (random() >> 17 & 0x87));
+    }
+    return raw;
+}
+
 // Rows, or with `columns` columns, whose symbols are near or far in turn.
 inline bigsmall::byte_buffer rows_of_two_scales(std::size_t size_bytes, std::size_t row, bool columns) {
     bigsmall::laws::fixed_random random(size_bytes);
@@ -124,6 +135,8 @@ inline std::vector<block_case> block_cases() {
     add<g::whole, e::basic_wavelet<1000, 12>>(cases, "whole_wavelet_coded", "U8", mostly_one(9001));
     add<g::joint_fields<2>, e::wavelet>(cases, "joint_fields_2", "BF16", skewed_words(4002, 2, true));
     add<g::joint_fields<4>, e::wavelet>(cases, "joint_fields_4", "F32", skewed_words(8004, 4, true));
+    add<g::byte_fields<2>, e::wavelet>(cases, "byte_fields_2", "F8_E4M3", small_floats(4003));
+    add<g::byte_fields<3>, e::wavelet>(cases, "byte_fields_3", "F8_E5M2", small_floats(4003));
     add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_row", "U8", rows_of_two_scales(9000, 100, false), 100);
     add<g::whole, e::classed_wavelet>(cases, "whole_classed_by_column", "U8", rows_of_two_scales(9000, 100, true),
                                       0x10000, 100);

@@ -93,7 +93,7 @@ private:
         std::size_t first_cost = ~std::size_t{0}, second_cost = first_cost, i = 0;
         const auto consider = [&]<class G>(std::type_identity<G>) {
             if (!apply[i++] || !G::applies(info.type, sample.bytes)) return;
-            const std::size_t cost = estimated_cost<G>(sample, memory);
+            const std::size_t bytes = estimated_cost<G>(sample, memory), cost = bytes + price<G>(info.type, bytes);
             if (cost < first_cost || (cost == first_cost && G::id < best.first)) {
                 best = {G::id, best.first};
                 second_cost = std::exchange(first_cost, cost);
@@ -115,15 +115,11 @@ private:
         std::size_t scale = 1;
     };
 
-    /// Evenly spread stretches, at multiples of 64 bytes so that no word is cut.
     static block_sample sample_of(bytes_view raw, scratch& memory) {
         constexpr std::size_t stretches = 8, stretch = 4096;
         if (raw.size() < 2 * stretches * stretch) return {raw, 1};
         const bytes_span copy = memory.memory(scratch::purpose::sample, stretches * stretch);
-        const std::size_t step = (raw.size() - stretch) / (stretches - 1) / 64 * 64;
-        for (std::size_t s = 0; s < stretches; ++s)
-            std::copy_n(raw.begin() + static_cast<std::ptrdiff_t>(s * step), stretch,
-                        copy.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+        copy_stretches(raw, stretches, copy);
         return {copy, raw.size() / copy.size()};
     }
 
@@ -171,21 +167,28 @@ private:
             return false;
     }
 
-    /// Whether eight-byte strings come again, signs of floats left out.
+    /// What the selector asks of a grouping besides its bytes.
+    template <class G>
+    static std::size_t price(const dtype& type, std::size_t coded_bytes) noexcept {
+        if constexpr (requires { selector::grouping_price(G::id, type, coded_bytes); })
+            return selector::grouping_price(G::id, type, coded_bytes);
+        else
+            return 0;
+    }
+
+    /// Whether words come again, signs of floats left out.
     static bool has_repeats(const block_info& info, bytes_view raw) noexcept {
         const std::size_t width =
             info.type.bits == 16 || info.type.bits == 32 || info.type.bits == 64 ? info.type.bits / 8u : 1;
-        const bool floats = info.type.kind == number_kind::floating && width > 1;
-        std::uint64_t mask = ~std::uint64_t{0};
-        for (std::size_t word = 1; floats && word <= 8 / width; ++word)
-            mask &= ~(std::uint64_t{1} << (8 * width * word - 1));
-        return repeats_in_256(raw, probe_bytes, width, mask) >= 8;
+        const std::uint64_t signs = info.type.kind == number_kind::floating ? top_bits_of_words(width) : 0;
+        return repeats_in_256(raw, probe_bytes, width, ~signs) >= 8;
     }
 
     template <class... Groupings>
     static void try_groupings(one_of<Groupings...>, const finalists& chosen, const block_info& info, bytes_view raw,
                               bytes_span out, scratch& memory, candidate& best) {
-        const bool repeats = has_full_trials && has_repeats(info, raw);
+        const bool repeats =
+            has_full_trials && (only_for_repeats<Groupings>(info.type) || ...) && has_repeats(info, raw);
         const auto attempt = [&]<class G>(std::type_identity<G>) {
             static_assert(detail::require_grouping_policy<G>());
             const bool for_repeats = repeats && only_for_repeats<G>(info.type) && G::applies(info.type, raw);
@@ -207,25 +210,36 @@ private:
         c.header.grouping = G::id;
         c.header.streams = G::streams;
         const bytes_span coded = memory.memory(scratch::purpose::coded, coded_bound);
+        // Stored streams are copied once, from the planes to their place.
+        std::array<bytes_view, G::streams> parts;
         std::size_t written = 0;
         for (std::size_t s = 0; s < G::streams; ++s) {
-            c.header.entries[s] = encode_stream(streams[s], coded.subspan(written), info, raw.size(),
-                                                only_for_repeats<G>(info.type), memory);
-            written += c.header.entries[s].coded_bytes;
-            c.cost += selector::cost(c.header.entries[s].entropy, c.header.entries[s].coded_bytes, streams[s].size());
+            const stream_entry entry = encode_stream(streams[s], coded.subspan(written), info, raw.size(),
+                                                     only_for_repeats<G>(info.type), memory);
+            c.header.entries[s] = entry;
+            c.cost += selector::cost(entry.entropy, entry.coded_bytes, streams[s].size());
+            parts[s] = streams[s];
+            if (entry.entropy == entropy::stored::id) continue;
+            parts[s] = coded.subspan(written, entry.coded_bytes);
+            written += entry.coded_bytes;
         }
-        keep_if_better(c, coded.first(written), out, best);
+        c.cost += price<G>(info.type, c.cost);
+        keep_if_better(c, parts, out, best);
     }
 
-    static void keep_if_better(candidate& c, bytes_view coded, bytes_span out, candidate& best) {
+    static void keep_if_better(candidate& c, std::span<const bytes_view> parts, bytes_span out, candidate& best) {
         std::array<std::uint8_t, block_header::max_stored_bytes> front;
         const std::size_t front_bytes = c.header.store(front.data());
-        c.bytes = front_bytes + coded.size();
+        c.bytes = front_bytes;
+        for (const bytes_view part : parts)
+            c.bytes += part.size();
         c.cost += front_bytes;
         const bool wins = c.cost < best.cost || (c.cost == best.cost && c.header.grouping < best.header.grouping);
         if (!wins || c.bytes > out.size()) return;
         std::copy_n(front.begin(), front_bytes, out.begin());
-        std::copy(coded.begin(), coded.end(), out.begin() + static_cast<std::ptrdiff_t>(front_bytes));
+        auto to = out.begin() + static_cast<std::ptrdiff_t>(front_bytes);
+        for (const bytes_view part : parts)
+            to = std::copy(part.begin(), part.end(), to);
         best = c;
     }
 
@@ -287,11 +301,8 @@ private:
         if (n < 8 * stretches * stretch) return false;
         stream_statistics sample;
         sample.size_bytes = stretches * stretch;
-        const std::size_t step = (n - stretch) / (stretches - 1);
         std::array<std::uint8_t, stretches * stretch> part;
-        for (std::size_t s = 0; s < stretches; ++s)
-            std::copy_n(stream.begin() + static_cast<std::ptrdiff_t>(s * step), stretch,
-                        part.begin() + static_cast<std::ptrdiff_t>(s * stretch));
+        copy_stretches(stream, stretches, part);
         memory.kernels().histogram(part.data(), part.size(), sample.counts.data());
         sample.distinct = 256; // as far as entropy_bytes() cares
         // A sample of m fair bytes seems to have 255 / (2 m ln 2) bits less than eight: 0.045 for 4096 of them.
@@ -307,8 +318,8 @@ private:
         return std::max({Es::id...});
     }
 
-    /// Codes one stream at the front of `out`: estimates choose one policy, which runs once; policies without an
-    /// estimate are tried against it.
+    /// Codes one stream at the front of `out`, where nothing is written if it is best stored. Estimates choose one
+    /// policy, which runs once; policies without an estimate are tried against it.
     static stream_entry encode_stream(bytes_view stream, bytes_span out, const block_info& info,
                                       std::size_t block_bytes, bool repeats, scratch& memory) {
         const std::size_t n = stream.size();
@@ -333,7 +344,6 @@ private:
             best = {entry.entropy, selector::cost(entry.entropy, entry.coded_bytes, n)};
             try_in_full(entropy_list{}, stream, out, context, memory, entry, best);
         }
-        if (entry.entropy == entropy::stored::id) std::copy(stream.begin(), stream.end(), out.begin());
         return entry;
     }
 

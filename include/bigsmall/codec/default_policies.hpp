@@ -9,6 +9,7 @@
 #include <bigsmall/codec/entropy/rans.hpp>
 #include <bigsmall/codec/entropy/stored.hpp>
 #include <bigsmall/codec/entropy/wavelet.hpp>
+#include <bigsmall/codec/grouping/byte_fields.hpp>
 #include <bigsmall/codec/grouping/joint_fields.hpp>
 #include <bigsmall/codec/grouping/planes.hpp>
 #include <bigsmall/codec/grouping/sign_apart.hpp>
@@ -24,7 +25,8 @@ struct inference_policies {
     using grouping =
         one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>, grouping::zero_runs<1>,
-               grouping::zero_runs<2>, grouping::zero_runs<4>, grouping::zero_runs<8>>;
+               grouping::zero_runs<2>, grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::byte_fields<2>,
+               grouping::byte_fields<3>>;
     /// Only bitmaps that shrink by an eighth are coded: those of masks and of planes that are nearly constant.
     using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<8, 14>>;
     using selector = selector::fastest;
@@ -38,7 +40,7 @@ struct balanced_policies {
         one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
                grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
-               grouping::zero_runs<4>, grouping::zero_runs<8>>;
+               grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::byte_fields<2>>;
     using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<128, 17>>;
     using selector = selector::balanced;
 };
@@ -62,6 +64,7 @@ struct default_policies : balanced_policies {};
 
 /// Everything that any version of the library has written.
 using known_policies =
-    detail::joined_set<storage_policies::grouping, storage_policies::entropy, one_of<entropy::huffman>>::type;
+    detail::joined_set<storage_policies::grouping, one_of<grouping::byte_fields<2>, grouping::byte_fields<3>>,
+                       storage_policies::entropy, one_of<entropy::huffman>>::type;
 
 } // namespace bigsmall

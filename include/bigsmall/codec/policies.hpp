@@ -136,6 +136,9 @@ concept grouping_policy = has_wire_name<G> &&(G::streams >= 1 && G::streams <= m
 
 /// Which candidate wins? The lowest cost; ties go to the lowest wire id.
 ///   cost(entropy id, coded_bytes, raw_bytes) -> std::size_t
+/// Optional:
+///   grouping_price(grouping id, type, coded_bytes) -> std::size_t
+///                                      added once for each block
 template <class S>
 concept selector_policy = requires(wire_id id, std::size_t n) {
     { S::cost(id, n, n) } -> std::same_as<std::size_t>;

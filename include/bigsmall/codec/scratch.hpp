@@ -63,9 +63,19 @@ public:
     bytes_span memory(purpose what, std::size_t size_bytes) {
         constexpr std::size_t line = 64;
         byte_buffer& buffer = buffers_[static_cast<std::size_t>(what)];
-        if (buffer.size() < size_bytes + line) buffer.resize(size_bytes + line);
+        if (buffer.size() < size_bytes + line) {
+            buffer.clear(); // growing would copy what nobody needs
+            buffer.resize(size_bytes + line);
+        }
         const std::size_t past = reinterpret_cast<std::uintptr_t>(buffer.data()) % line;
         return bytes_span(buffer).subspan((line - past) % line, size_bytes);
+    }
+
+    /// The buffer itself, emptied, for contents that grow: it keeps the room that it once had.
+    byte_buffer& growing(purpose what) noexcept {
+        byte_buffer& buffer = buffers_[static_cast<std::size_t>(what)];
+        buffer.clear();
+        return buffer;
     }
 
     /// What the block's decoder will read after the stream at hand. Callers that decode block after block may announce

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/kernel/table.hpp>
@@ -35,12 +36,29 @@ inline stream_statistics statistics_of(bytes_view stream, const kernel::table& k
     return s;
 }
 
-/// The same from one stretch of 256 bytes in `Part`, scaled up. Every value between the lowest and the highest that
-/// occur counts at least once, so that a code made from these numbers has a word for all of them.
+/// The least and the greatest of some bytes; a least above the greatest means none.
+struct byte_range {
+    std::uint8_t lowest = 255, highest = 0;
+};
+
+/// `shift` is added to each byte first, modulo 256. A loop that compilers turn into vectors.
+inline byte_range range_of(bytes_view bytes, std::uint8_t shift = 0) noexcept {
+    byte_range range;
+    for (const std::uint8_t each : bytes) {
+        const auto byte = static_cast<std::uint8_t>(each + shift);
+        range.lowest = byte < range.lowest ? byte : range.lowest;
+        range.highest = byte > range.highest ? byte : range.highest;
+    }
+    return range;
+}
+
+/// The same from one stretch of 256 bytes in `Part`, scaled up, when that leaves 16384 bytes to count. Every value
+/// between the lowest and the highest that occur counts at least once, so that a code made from these numbers has a
+/// word for all of them.
 template <std::size_t Part>
 stream_statistics sampled_statistics_of(bytes_view stream, const kernel::table& kernels) noexcept {
     constexpr std::size_t stretch = 256, batch = 64;
-    if (Part == 1 || stream.size() < 4 * Part * stretch * batch) return statistics_of(stream, kernels);
+    if (Part == 1 || stream.size() < Part * stretch * batch) return statistics_of(stream, kernels);
     stream_statistics s;
     s.size_bytes = stream.size();
     std::array<std::uint8_t, stretch * batch> together;
@@ -53,11 +71,9 @@ stream_statistics sampled_statistics_of(bytes_view stream, const kernel::table& 
         held = 0;
     }
     kernels.histogram(together.data(), held, s.counts.data());
-    s.lowest = 255;
-    for (const std::uint8_t byte : stream) {
-        s.lowest = byte < s.lowest ? byte : s.lowest;
-        s.highest = byte > s.highest ? byte : s.highest;
-    }
+    const byte_range range = range_of(stream);
+    s.lowest = range.lowest;
+    s.highest = range.highest;
     s.distinct = std::size_t{s.highest} - s.lowest + 1;
     for (std::size_t v = s.lowest; v <= s.highest; ++v)
         s.counts[v] = s.counts[v] == 0 ? 1 : s.counts[v] * static_cast<std::uint32_t>(Part);
@@ -89,6 +105,22 @@ inline std::size_t entropy_bytes(const stream_statistics& s) noexcept {
     return static_cast<std::size_t>((sum + 8 * 4096 - 1) / (8 * 4096));
 }
 
+/// Fills `to` with so many stretches of equal size, evenly spread, at multiples of 64 bytes so that no word is cut.
+inline void copy_stretches(bytes_view from, std::size_t stretches, bytes_span to) noexcept {
+    const std::size_t stretch = to.size() / stretches;
+    const std::size_t step = (from.size() - stretch) / (stretches - 1) / 64 * 64;
+    for (std::size_t s = 0; s < stretches; ++s)
+        std::memcpy(to.data() + s * stretch, from.data() + s * step, stretch);
+}
+
+/// The top bits of all words of 2, 4 or 8 bytes in a 64-bit word; none of words of one byte.
+constexpr std::uint64_t top_bits_of_words(std::size_t width) noexcept {
+    std::uint64_t bits = 0;
+    for (std::size_t word = 1; width > 1 && word <= 8 / width; ++word)
+        bits |= std::uint64_t{1} << (8 * width * word - 1);
+    return bits;
+}
+
 /// How many of 256 sampled positions repeat an earlier string: a cheap sign that an LZ coder would find something.
 /// Strings have eight bytes of words, and 16 of single bytes: eight exponents have 21 bits and come again by chance.
 /// The sample is taken by content (a string is looked at when its hash says so), so that a repeat is seen at any
@@ -102,16 +134,27 @@ inline unsigned repeats_in_256(bytes_view stream, std::size_t enough_bytes, std:
     constexpr std::size_t slots = 8192;
     std::array<std::uint32_t, slots> seen{}; // position + 1 of the last string with that hash
     const auto eight_at = [&](std::size_t at) { return load_le<std::uint64_t>(stream.data() + at) & mask; };
+    const auto hash_of = [](std::uint64_t text) { return text * 0x9e3779b97f4a7c15ull; };
     unsigned sampled = 0, repeated = 0;
-    for (std::size_t i = 0; i + 16 <= stream.size(); i += step_bytes) {
-        const std::uint64_t text = eight_at(i);
-        const std::uint64_t hash = text * 0x9e3779b97f4a7c15ull;
-        if ((hash >> 32 & 7) != 0) continue;
-        std::uint32_t& last = seen[static_cast<std::size_t>(hash >> 51)];
-        const bool again = last != 0 && eight_at(last - 1) == text;
-        if (again && (step_bytes > 1 || eight_at(last + 7) == eight_at(i + 8))) ++repeated;
-        last = static_cast<std::uint32_t>(i + 1);
-        ++sampled;
+    // One string in eight is looked at, by chance: a branch would be mispredicted for each of them. So the places are
+    // listed first, each written and the list lengthened or not.
+    constexpr std::size_t listed = 1024;
+    std::array<std::uint32_t, listed> places;
+    const std::size_t last_place = stream.size() - 16;
+    for (std::size_t i = 0; i <= last_place;) {
+        std::size_t found = 0;
+        for (std::size_t k = 0; k < listed && i <= last_place; ++k, i += step_bytes) {
+            places[found] = static_cast<std::uint32_t>(i);
+            found += (hash_of(eight_at(i)) >> 32 & 7) == 0;
+        }
+        for (const std::size_t place : std::span(places).first(found)) {
+            const std::uint64_t text = eight_at(place);
+            std::uint32_t& last = seen[static_cast<std::size_t>(hash_of(text) >> 51)];
+            const bool again = last != 0 && eight_at(last - 1) == text;
+            if (again && (step_bytes > 1 || eight_at(last + 7) == eight_at(place + 8))) ++repeated;
+            last = static_cast<std::uint32_t>(place + 1);
+        }
+        sampled += static_cast<unsigned>(found);
     }
     return sampled == 0 ? 0 : repeated * 256 / sampled;
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include <bigsmall/kernel/avx512_bytes.hpp>
 #include <bigsmall/kernel/avx512_fields.hpp>
 #include <bigsmall/kernel/avx512_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
@@ -232,6 +233,8 @@ inline constexpr table cached_functions{
     part_fields,
     join_fields,
     join_words<false>,
+    {part_bytes<2>, part_bytes<3>},
+    {join_bytes<2, false>, join_bytes<3, false>},
     nullptr,
 };
 
@@ -240,6 +243,8 @@ inline constexpr table streaming_functions = [] {
     streaming.merge_rotated[0] = merge16<1, true>;
     streaming.merge_rotated[1] = merge32<1, true>;
     streaming.join_words = join_words<true>;
+    streaming.join_bytes[0] = join_bytes<2, true>;
+    streaming.join_bytes[1] = join_bytes<3, true>;
     return streaming;
 }();
 

@@ -122,6 +122,8 @@ inline constexpr table functions{
     part_fields,
     join_fields,
     scalar::join_words,
+    {scalar::part_bytes<2>, scalar::part_bytes<3>},
+    {scalar::join_bytes<2>, scalar::join_bytes<3>},
     nullptr,
 };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <bigsmall/core/bytes.hpp>
+#include <bigsmall/kernel/scalar_bytes.hpp>
 #include <bigsmall/kernel/scalar_fields.hpp>
 #include <bigsmall/kernel/scalar_wavelet.hpp>
 #include <bigsmall/kernel/table.hpp>
@@ -114,6 +115,8 @@ inline constexpr table functions{
     part_fields,
     join_fields,
     join_words,
+    {part_bytes<2>, part_bytes<3>},
+    {join_bytes<2>, join_bytes<3>},
     nullptr,
 };
 

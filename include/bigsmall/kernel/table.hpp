@@ -83,6 +83,13 @@ using join_fields_function = void (*)(const std::uint8_t* lead, const std::uint8
 using join_words_function = void (*)(const std::uint8_t* lead, const std::uint8_t* six, std::size_t count,
                                      std::uint8_t first, std::uint8_t* words) noexcept;
 
+/// Floats of one byte taken apart and put together again (scalar_bytes.hpp). Pairs take a quarter of `count` bytes; if
+/// the rest has three bits, single bits take an eighth, otherwise they may be null. Both are rounded up.
+using part_bytes_function = void (*)(const std::uint8_t* bytes, std::size_t count, std::uint8_t* symbols,
+                                     std::uint8_t* pairs, std::uint8_t* singles) noexcept;
+using join_bytes_function = void (*)(const std::uint8_t* symbols, const std::uint8_t* pairs,
+                                     const std::uint8_t* singles, std::size_t count, std::uint8_t* bytes) noexcept;
+
 /// Word widths in bytes that have a split and a merge: index with width_index().
 constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
     return width_bytes == 2 ? 0 : width_bytes == 4 ? 1 : 2;
@@ -101,6 +108,8 @@ struct table {
     part_fields_function part_fields;
     join_fields_function join_fields;
     join_words_function join_words;
+    part_bytes_function part_bytes[2]; ///< with two and with three bits of rest
+    join_bytes_function join_bytes[2];
     /// The same table whose merges write past the caches, or null: for output that is not read again soon.
     const table* streaming;
 };

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSL-1.0
 // Choosing: user policies join the contest, ties go to the lowest id, declining is no failure.
+#include <array>
+#include <bit>
+#include <type_traits>
+
 #include <bigsmall/codec.hpp>
 #include <bigsmall/codec/laws.hpp>
 
@@ -90,4 +94,30 @@ TEST_CASE("log2 in integers is the real logarithm rounded down", "[codec][statis
     CHECK(log2_in_4096ths(1000) == 40819); // 9.9657843 * 4096 = 40819.85
     CHECK(log2_in_4096ths(0x80000000u) == 31 * 4096);
     CHECK(log2_in_4096ths(0xffffffffu) == 32 * 4096 - 1);
+}
+
+TEST_CASE("floats of one byte leave their noise out of the tree, but for the fewest bytes", "[codec]") {
+    laws::fixed_random random(5);
+    byte_buffer raw(300000);
+    for (std::uint8_t& byte : raw) {
+        const int exponent = 13 - std::countr_zero(random() | 1ull << 12);
+        byte = static_cast<std::uint8_t>((static_cast<unsigned>(exponent) << 3) | (random() >> 17 & 0x87));
+    }
+    const auto grouping_of = [&]<class Policies>(std::type_identity<Policies>) {
+        using chosen = basic_codec<Policies>;
+        scratch memory;
+        byte_buffer out(chosen::bound(raw.size())), back(raw.size());
+        const encoded_block block = chosen::encode(*find_dtype("F8_E4M3"), raw, out, memory);
+        REQUIRE(known_policies::decode(bytes_view(out).first(block.bytes), back, memory) == status::ok);
+        REQUIRE(back == raw);
+        return block.label.grouping;
+    };
+    CHECK(grouping_of(std::type_identity<inference_policies>{}) == grouping::byte_fields<3>::id);
+    CHECK(grouping_of(std::type_identity<balanced_policies>{}) == grouping::byte_fields<2>::id);
+    CHECK(grouping_of(std::type_identity<storage_policies>{}) == grouping::whole::id);
+    // Three values: here the sign is no noise, since it depends on the magnitude.
+    for (std::uint8_t& byte : raw)
+        byte = std::array<std::uint8_t, 3>{0x38, 0xb8, 0xc0}[random.below(3)];
+    CHECK(grouping_of(std::type_identity<inference_policies>{}) == grouping::whole::id);
+    CHECK(grouping_of(std::type_identity<balanced_policies>{}) == grouping::whole::id);
 }

@@ -240,6 +240,65 @@ TEST_CASE("joining to words equals joining to planes and merging, past the cache
     }
 }
 
+namespace {
+
+struct parted_bytes {
+    byte_buffer symbols, pairs, singles;
+};
+
+// As docs/format/blocks.md has it, bit by bit.
+parted_bytes parted(bytes_view bytes, std::size_t rest_bits) {
+    const std::size_t count = bytes.size();
+    parted_bytes out{byte_buffer(count), byte_buffer((count + 3) / 4), byte_buffer((count + 7) / 8)};
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t group = i / 256 * 256, size = std::min<std::size_t>(256, count - group), k = i - group;
+        const std::size_t quarter = (size + 3) / 4, eighth = (size + 7) / 8;
+        const unsigned byte = bytes[i];
+        out.symbols[i] = static_cast<std::uint8_t>((byte & 0x7f) >> (rest_bits - 1));
+        out.pairs[group / 4 + k % quarter] |=
+            static_cast<std::uint8_t>((byte >> 7 | (byte & 1) << 1) << 2 * (k / quarter));
+        out.singles[group / 8 + k % eighth] |= static_cast<std::uint8_t>((byte >> 1 & 1) << k / eighth);
+    }
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("floats of one byte part and join in every table, past the caches as well", "[kernel]") {
+    const byte_buffer random = noise(1100);
+    for (const kernel::table* each : kernel::runnable()) {
+        for (const kernel::table* table : {each, &kernel::streaming(*each)}) {
+            INFO(table->name);
+            for (std::size_t count = 0; count <= 800; count += count < 300 || count > 500 ? 1 : 41) {
+                for (const std::size_t rest_bits : {2u, 3u}) {
+                    const bytes_view bytes = bytes_view(random).subspan(count % 5, count);
+                    const parted_bytes expected = parted(bytes, rest_bits);
+                    parted_bytes got{byte_buffer(count), byte_buffer((count + 3) / 4, 0xa5),
+                                     byte_buffer(rest_bits == 3 ? (count + 7) / 8 : 0, 0xa5)};
+                    table->part_bytes[rest_bits - 2](bytes.data(), count, got.symbols.data(), got.pairs.data(),
+                                                     rest_bits == 3 ? got.singles.data() : nullptr);
+                    REQUIRE(got.symbols == expected.symbols);
+                    REQUIRE(got.pairs == expected.pairs);
+                    if (rest_bits == 3) REQUIRE(got.singles == expected.singles);
+                    // Upper bits of symbols mean nothing.
+                    for (std::size_t i = 0; i < count; i += 3)
+                        got.symbols[i] |= static_cast<std::uint8_t>(0xff << (8 - rest_bits));
+                    for (const std::size_t shift : {0u, 1u, 32u, 64u}) {
+                        alignas(64) std::array<std::uint8_t, 900> room;
+                        room.fill(0xa5);
+                        table->join_bytes[rest_bits - 2](got.symbols.data(), got.pairs.data(),
+                                                         rest_bits == 3 ? got.singles.data() : nullptr, count,
+                                                         room.data() + shift);
+                        REQUIRE(
+                            std::equal(bytes.begin(), bytes.end(), room.begin() + static_cast<std::ptrdiff_t>(shift)));
+                        REQUIRE(room[shift + count] == 0xa5);
+                    }
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("tables are found by name, the portable one always", "[kernel]") {
     REQUIRE(kernel::find("scalar") == &kernel::scalar::functions);
     CHECK(kernel::find("no such table") == nullptr);

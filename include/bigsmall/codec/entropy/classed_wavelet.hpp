@@ -123,25 +123,16 @@ private:
 
     static void consider_rows(bytes_view raw, const row_layout& layout, const encode_context& context, plan& best) {
         if (layout.rows() < 2 || layout.rows() > most_lines || layout.row_symbols < 16) return;
-        line_variation variation(layout.rows());
-        for (std::size_t row = 0; row < layout.rows(); ++row)
-            variation.add(row, raw.subspan(layout.begin(row), layout.size(row)));
-        if (!variation.significant()) return;
+        if (!line_variation::of_rows(raw, layout).significant()) return;
         consider_lines(by_row, layout, row_classes::count_rows(raw, layout, context.kernels), 0, best);
     }
 
     static void consider_columns(bytes_view raw, const row_layout& layout, const encode_context&, plan& best) {
         const std::size_t columns = layout.row_symbols;
         if (columns < 2 || columns > most_lines || raw.size() / columns < 16) return;
-        line_variation variation(columns);
-        std::size_t column = layout.first_in_row;
-        for (const std::uint8_t symbol : raw) {
-            variation.add(column, symbol);
-            if (++column == columns) column = 0;
-        }
-        if (!variation.significant()) return;
+        if (!line_variation::of_columns(raw, layout).significant()) return;
         std::vector<histogram> counts(columns);
-        column = layout.first_in_row;
+        std::size_t column = layout.first_in_row;
         for (const std::uint8_t symbol : raw) {
             ++counts[column][symbol];
             if (++column == columns) column = 0;
@@ -156,7 +147,7 @@ private:
                                std::size_t price, plan& best) {
         for (const std::size_t wanted : {std::size_t{2}, std::size_t{4}, std::size_t{12}}) {
             if (wanted > counts.size() || layout.symbols < wanted * least_symbols / 2) break;
-            row_classes found = row_classes::find(counts, wanted, 4);
+            row_classes found = row_classes::find(counts, wanted, 6);
             std::vector<wavelet_code> codes;
             const std::size_t side = (counts.size() * bits_for(found.classes) + 7) / 8;
             const std::size_t bytes = codes_for(found.sums(counts), codes) + side + 12;
@@ -206,7 +197,9 @@ private:
         *at++ = PieceLog2;
         *at++ = chosen.by;
         *at++ = static_cast<std::uint8_t>(chosen.codes.size());
-        const std::vector<byte_buffer> symbols = chosen.by == by_lag ? chosen.lag.sort(raw) : sort_lines(chosen, raw);
+        const bytes_span room = context.memory.memory(scratch::purpose::classes, raw.size());
+        const std::vector<bytes_span> symbols =
+            chosen.by == by_lag ? chosen.lag.sort(raw, room) : sort_lines(chosen, raw, room);
         if (chosen.by == by_lag) {
             at += chosen.lag.store(at);
             for (std::size_t c = 0; c + 1 < symbols.size(); ++c)
@@ -228,20 +221,27 @@ private:
         return front + writer.finish();
     }
 
-    static std::vector<byte_buffer> sort_lines(const plan& chosen, bytes_view raw) {
-        std::vector<byte_buffer> symbols(chosen.lines.classes);
+    /// The symbols of each class, one after another in `room`.
+    static std::vector<bytes_span> sort_lines(const plan& chosen, bytes_view raw, bytes_span room) {
         const row_layout& layout = chosen.layout;
+        const std::vector<std::uint8_t>& of_line = chosen.lines.of_row;
+        std::vector<std::size_t> sizes(chosen.lines.classes);
+        for (std::size_t line = 0; line < of_line.size(); ++line)
+            sizes[of_line[line]] += chosen.by == by_row ? layout.size(line) : column_size(layout, line);
+        const std::vector<bytes_span> symbols = rooms_of(sizes, room);
+        std::array<std::uint8_t*, max_classes> next{};
+        for (std::size_t c = 0; c < symbols.size(); ++c)
+            next[c] = symbols[c].data();
         if (chosen.by == by_row) {
-            for (std::size_t row = 0; row < chosen.lines.of_row.size(); ++row) {
+            for (std::size_t row = 0; row < of_line.size(); ++row) {
                 const bytes_view here = raw.subspan(layout.begin(row), layout.size(row));
-                byte_buffer& to = symbols[chosen.lines.of_row[row]];
-                to.insert(to.end(), here.begin(), here.end());
+                next[of_line[row]] = std::copy(here.begin(), here.end(), next[of_line[row]]);
             }
             return symbols;
         }
         std::size_t column = layout.first_in_row;
         for (const std::uint8_t symbol : raw) {
-            symbols[chosen.lines.of_row[column]].push_back(symbol);
+            *next[of_line[column]]++ = symbol;
             if (++column == layout.row_symbols) column = 0;
         }
         return symbols;

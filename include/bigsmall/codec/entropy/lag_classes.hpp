@@ -43,10 +43,17 @@ struct lag_classes {
         return counts;
     }
 
-    std::vector<byte_buffer> sort(bytes_view raw) const {
-        std::vector<byte_buffer> symbols(classes);
+    /// The symbols of each class, one after another in `room`, which is as large as `raw`.
+    std::vector<bytes_span> sort(bytes_view raw, bytes_span room) const {
+        std::vector<std::size_t> sizes(classes);
         for (std::size_t i = 0; i < raw.size(); ++i)
-            symbols[class_at(raw, i)].push_back(raw[i]);
+            ++sizes[class_at(raw, i)];
+        const std::vector<bytes_span> symbols = rooms_of(sizes, room);
+        std::array<std::uint8_t*, max_classes> next{};
+        for (std::size_t c = 0; c < classes; ++c)
+            next[c] = symbols[c].data();
+        for (std::size_t i = 0; i < raw.size(); ++i)
+            *next[class_at(raw, i)]++ = raw[i];
         return symbols;
     }
 

@@ -7,9 +7,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <vector>
 
+#include <bigsmall/codec/entropy/line_variation.hpp>
 #include <bigsmall/codec/statistics.hpp>
 #include <bigsmall/core/bytes.hpp>
 
@@ -17,67 +19,15 @@ namespace bigsmall::entropy {
 
 inline constexpr std::size_t max_classes = 16;
 
-/// A stream seen as rows: the first may begin, and the last may end, in its middle.
-struct row_layout {
-    std::size_t row_symbols = 0;  ///< at least 1
-    std::size_t first_in_row = 0; ///< symbols of the first row that are not here, below row_symbols
-    std::size_t symbols = 0;
-
-    std::size_t rows() const noexcept { return (first_in_row + symbols + row_symbols - 1) / row_symbols; }
-    std::size_t begin(std::size_t row) const noexcept {
-        return row == 0 ? 0 : std::min(symbols, row * row_symbols - first_in_row);
+/// `room` cut into parts of these sizes.
+inline std::vector<bytes_span> rooms_of(const std::vector<std::size_t>& sizes, bytes_span room) {
+    std::vector<bytes_span> rooms;
+    for (const std::size_t size : sizes) {
+        rooms.push_back(room.first(size));
+        room = room.subspan(size);
     }
-    std::size_t size(std::size_t row) const noexcept { return begin(row + 1) - begin(row); }
-};
-
-/// Whether lines differ by more than chance: the variance of their means against that of their symbols, which for lines
-/// that are alike is the ratio one (the F statistic). Symbols count as they are and as signed magnitudes, because a
-/// symbol may be either. In integers, means in 256ths, so that all machines agree.
-class line_variation {
-public:
-    explicit line_variation(std::size_t lines) : sums_(2 * lines), counts_(lines) {}
-
-    void add(std::size_t line, bytes_view symbols) noexcept {
-        for (const std::uint8_t symbol : symbols)
-            add(line, symbol);
-    }
-
-    void add(std::size_t line, std::uint8_t symbol) noexcept {
-        const std::uint32_t magnitude = symbol < 128 ? symbol : 256u - symbol;
-        sums_[2 * line] += symbol;
-        sums_[2 * line + 1] += magnitude;
-        squares_[0] += std::uint32_t{symbol} * symbol;
-        squares_[1] += magnitude * magnitude;
-        ++counts_[line];
-    }
-
-    bool significant() const noexcept { return ratio_above(0) || ratio_above(1); }
-
-private:
-    bool ratio_above(std::size_t which) const noexcept {
-        std::uint64_t all = 0, count = 0;
-        for (std::size_t line = 0; line < counts_.size(); ++line) {
-            all += sums_[2 * line + which];
-            count += counts_[line];
-        }
-        if (count == 0) return false;
-        const std::uint64_t mean = all * 256 / count;
-        std::uint64_t between = 0; // 65536 times the sum over symbols of the squared distance of their line's mean
-        for (std::size_t line = 0; line < counts_.size(); ++line) {
-            if (counts_[line] == 0) continue;
-            const std::uint64_t here = sums_[2 * line + which] * 256 / counts_[line];
-            const std::uint64_t distance = here > mean ? here - mean : mean - here;
-            between += counts_[line] * distance * distance;
-        }
-        const std::uint64_t total = squares_[which] * 65536 - count * mean * mean;
-        // between / lines > 1.5 total / count
-        return between / counts_.size() > total / count + total / count / 2;
-    }
-
-    std::vector<std::uint64_t> sums_;
-    std::vector<std::uint64_t> counts_;
-    std::array<std::uint64_t, 2> squares_{};
-};
+    return rooms;
+}
 
 struct row_classes {
     std::size_t classes = 1;
@@ -90,8 +40,9 @@ struct row_classes {
         found.classes = wanted;
         found.of_row.resize(counts.size());
         found.start(counts);
+        const std::vector<std::int16_t> narrowed = found.narrow(counts);
         for (int round = 0; round < rounds; ++round)
-            if (!found.improve(counts)) break;
+            if (!found.improve(counts, narrowed)) break;
         found.drop_empty();
         return found;
     }
@@ -157,24 +108,53 @@ private:
             of_row[order[i]] = static_cast<std::uint8_t>(i * classes / order.size());
     }
 
-    /// One round; false when nothing changed.
-    bool improve(const std::vector<std::array<std::uint32_t, 256>>& counts) {
-        std::vector<costs> each;
-        for (const auto& sum : sums(counts))
-            each.push_back(costs_of(sum));
+    /// The counts of the symbols that occur in 16 bits, rows one after another, each padded with zeros to whole
+    /// vectors. Those of long rows are halved until the longest fits, rounded up: a symbol that occurs keeps a price.
+    std::vector<std::int16_t> narrow(const std::vector<std::array<std::uint32_t, 256>>& counts) const {
+        std::uint32_t longest = 0;
+        for (const auto& row : counts)
+            longest = std::max(longest, std::accumulate(row.begin(), row.end(), std::uint32_t{0}));
+        unsigned halvings = 0;
+        while (longest >> halvings > 0x7fff)
+            ++halvings;
+        const std::uint32_t up = (1u << halvings) - 1;
+        std::vector<std::int16_t> narrowed(counts.size() * padded());
+        for (std::size_t row = 0; row < counts.size(); ++row)
+            for (std::size_t v = lowest_; v <= highest_; ++v)
+                narrowed[row * padded() + v - lowest_] = static_cast<std::int16_t>((counts[row][v] + up) >> halvings);
+        return narrowed;
+    }
+
+    /// One round; false when nothing changed. Costs in 1024ths of a bit are below 26 * 1024, and counts with them below
+    /// 2^15 * 26 * 1024 + 256 * 26 * 1024 together: 16-bit factors and 32-bit sums are enough, and processors multiply
+    /// and add such by vectors.
+    bool improve(const std::vector<std::array<std::uint32_t, 256>>& counts, const std::vector<std::int16_t>& narrowed) {
+        std::vector<std::int16_t> each(classes * padded());
+        const auto totals = sums(counts);
+        for (std::size_t c = 0; c < classes; ++c) {
+            const costs fine = costs_of(totals[c]);
+            for (std::size_t v = lowest_; v <= highest_; ++v)
+                each[c * padded() + v - lowest_] = static_cast<std::int16_t>(fine[v] / 4);
+        }
         bool changed = false;
         for (std::size_t row = 0; row < counts.size(); ++row) {
             std::uint8_t best = 0;
-            std::uint64_t best_cost = ~std::uint64_t{0};
+            std::int32_t best_cost = std::numeric_limits<std::int32_t>::max();
             for (std::size_t c = 0; c < classes; ++c) {
-                const std::uint64_t here = cost(counts[row], each[c]);
-                if (here < best_cost) best_cost = here, best = static_cast<std::uint8_t>(c);
+                const std::int16_t* const here = narrowed.data() + row * padded();
+                const std::int16_t* const prices = each.data() + c * padded();
+                std::int32_t sum = 0;
+                for (std::size_t v = 0, n = padded(); v < n; ++v)
+                    sum += std::int32_t{here[v]} * prices[v];
+                if (sum < best_cost) best_cost = sum, best = static_cast<std::uint8_t>(c);
             }
             changed = changed || best != of_row[row];
             of_row[row] = best;
         }
         return changed;
     }
+
+    std::size_t padded() const noexcept { return (highest_ - lowest_ + 8) / 8 * 8; }
 
     std::size_t lowest_ = 0, highest_ = 255; // symbols that occur
 

@@ -37,7 +37,8 @@ public:
     /// Reads a run of out.size() symbols under a code.
     status read(const wavelet_code& code, bytes_span out) {
         if (code.tree.size == 0) {
-            std::fill(out.begin(), out.end(), code.tree.only_symbol);
+            for (std::uint8_t& symbol : out)
+                symbol = code.tree.only_symbol;
             return status::ok;
         }
         for (std::size_t at = 0; at < out.size(); at += piece_symbols_) {

@@ -30,7 +30,11 @@ public:
 
     /// `out` has room for bound() bytes.
     wavelet_writer(bytes_span out, std::size_t piece_symbols, scratch& memory)
-        : out_(out), plain_(out.data() + front_bytes), piece_symbols_(piece_symbols), memory_(memory) {}
+        : out_(out),
+          plain_(out.data() + front_bytes),
+          piece_symbols_(piece_symbols),
+          memory_(memory),
+          kept_(memory.growing(scratch::purpose::bitmaps)) {}
 
     /// Adds a run of symbols under a code that has them all.
     void add(const wavelet_code& code, bytes_view symbols) {
@@ -132,7 +136,7 @@ private:
     std::size_t piece_symbols_;
     scratch& memory_;
     std::vector<coded_bitmap> coded_;
-    byte_buffer kept_; // the bitmaps that are coded at the end
+    byte_buffer& kept_; // the bitmaps that are coded at the end
 };
 
 } // namespace bigsmall::entropy

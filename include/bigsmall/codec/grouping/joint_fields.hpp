@@ -37,16 +37,9 @@ struct joint_fields {
         memory.kernels().split_rotated[kernel::width_index(WidthBytes)](raw.data(), count,
                                                                         planes_of(kept, count).data());
         const std::uint8_t* const top = kept.data();
-        std::array<std::uint32_t, 256> counts{};
-        memory.kernels().histogram(top, count, counts.data());
-        const auto [first, inside] = best_window(counts);
+        const std::uint8_t first = best_window({top, count}, memory.kernels());
         kept[raw.size()] = first;
-        std::size_t escapes = count - inside;
-        if (counts[0] != 0) {
-            const std::uint8_t* const next = top + count;
-            for (std::size_t i = 0; i < count; ++i)
-                escapes -= top[i] == 0 && next[i] < 64;
-        }
+        const std::size_t escapes = escapes_of(top, top + count, count, first);
         std::fill(sizes.begin(), sizes.end(), count);
         sizes[six_stream] = packed_bytes(count);
         sizes[escape_stream] = 1 + 2 * escapes;
@@ -135,24 +128,42 @@ private:
         return planes;
     }
 
-    struct window {
-        std::uint8_t first;
-        std::size_t inside;
-    };
-
-    /// The window with most values; exponent 0 has a symbol of its own and stays out of it.
-    static window best_window(const std::array<std::uint32_t, 256>& counts) noexcept {
-        constexpr std::size_t width = kernel::scalar::window_exponents;
+    /// The first exponent of the window with most values; exponent 0 has a symbol of its own and stays out of it.
+    static std::uint8_t best_window(bytes_view top, const kernel::table& kernels) noexcept {
+        constexpr std::size_t width = kernel::scalar::window_exponents, last = 256 - width;
+        // Less one, 0 becomes 255: the lowest is that of the others.
+        const std::size_t lowest = range_of(top, 255).lowest + std::size_t{1}, highest = range_of(top).highest;
+        // As below: of the windows that have them all, the last one.
+        if (highest < lowest + width) return static_cast<std::uint8_t>(std::min(lowest, last));
+        std::array<std::uint32_t, 256> counts{};
+        kernels.histogram(top.data(), top.size(), counts.data());
         std::size_t inside = 0;
         for (std::size_t e = 1; e <= width; ++e)
             inside += counts[e];
-        window best{1, inside};
-        for (std::size_t first = 2; first + width <= 256; ++first) {
+        std::size_t best = 1, most = inside;
+        for (std::size_t first = 2; first <= last; ++first) {
             inside += counts[first + width - 1];
             inside -= counts[first - 1];
-            if (inside >= best.inside) best = {static_cast<std::uint8_t>(first), inside};
+            if (inside >= most) best = first, most = inside;
         }
-        return best;
+        return static_cast<std::uint8_t>(best);
+    }
+
+    static std::size_t escapes_of(const std::uint8_t* top, const std::uint8_t* next, std::size_t count,
+                                  std::uint8_t first) noexcept {
+        std::size_t escapes = 0;
+        constexpr std::size_t most = 255; // what a byte can count, so that compilers count in vectors of bytes
+        for (std::size_t at = 0; at < count; at += most) {
+            std::uint8_t here = 0;
+            for (std::size_t i = at, end = std::min(count, at + most); i < end; ++i) {
+                const std::uint8_t place = static_cast<std::uint8_t>(top[i] - first);
+                const std::uint8_t above = next[i] >> 6;
+                const bool outside = place >= kernel::scalar::window_exponents, zero = (top[i] | above) == 0;
+                here = static_cast<std::uint8_t>(here + (outside & !zero));
+            }
+            escapes += here;
+        }
+        return escapes;
     }
 
     static bool replace(bytes_view lead, std::array<std::uint8_t, piece>& top, std::array<std::uint8_t, piece>& next,
