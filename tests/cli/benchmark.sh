@@ -71,6 +71,13 @@ expect 2 benchmark model.safetensors --point storage --point storage
 said "$err" "--point storage is given twice"
 expect 2 benchmark model.safetensors --detailed --no-detail
 expect 2 benchmark model.safetensors -o x --chart x
+expect 2 benchmark model.safetensors -o x --chart ./x
+said "$err" "--output and --chart name the same file"
+for option in --output --chart; do
+    expect 2 benchmark model.safetensors $option - --rounds 1
+    said "$err" "$option cannot be standard output"
+done
+absent ./-
 expect 6 benchmark model.safetensors -o kept.bs
 same kept.bs storage.bs
 expect 6 benchmark model.safetensors --chart chart.svg
@@ -81,6 +88,25 @@ absent new.bs
 TMPDIR=$work/none expect 4 benchmark model.safetensors
 said "$err" "TMPDIR"
 clean
+
+# The source is never written to.
+ln -s model.safetensors link
+cp -r dir dir.before
+mkdir links && ln -s ../dir/notes.txt links/notes.txt && ln -s ../model.safetensors links/a.safetensors
+for option in -o --chart; do
+    for output in model.safetensors ./model.safetensors link; do
+        expect 2 benchmark model.safetensors $option $output -f --rounds 1
+        said "$err" "$output: the output would be written into the source model.safetensors"
+    done
+    for output in dir/notes.txt dir/x.bs dir/new.svg; do
+        expect 2 benchmark dir $option $output -f --rounds 1
+        said "$err" "$output: the output would be written into the source dir"
+    done
+    expect 2 benchmark links $option dir/notes.txt -f --rounds 1
+    said "$err" "dir/notes.txt: the output would replace a file that the source consists of"
+done
+same_tree dir dir.before
+[[ $(sha256sum model.safetensors) == "$before" ]] || fail "the source was overwritten"
 
 # Ctrl-C.
 sparse_model long.safetensors 6144

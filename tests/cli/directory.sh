@@ -55,6 +55,13 @@ said "$err" 'the name of this file is needed for the container of "a.safetensors
 said "$err" "taken/a.bs"
 absent taken-bs
 
+# So is a file name that the index of shards cannot express; the bytes that are no UTF-8 are shown as such.
+mkdir latin && cp taken/a.safetensors latin && echo 1 >latin/"$(printf 'caf\351.txt')"
+expect 3 compress latin --per-shard
+said "$err" 'the file name "caf\xe9.txt" is not UTF-8'
+absent latin-bs
+expect 0 compress latin
+
 # A shard that the model's own index names and that is not there: a warning, and the rest is packed.
 mkdir partial && cp model.kept2/model-00002-of-00002.safetensors partial/a.safetensors
 echo '{"weight_map":{"t":"a.safetensors","u":"b.safetensors"}}' >partial/model.safetensors.index.json

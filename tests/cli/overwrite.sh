@@ -49,4 +49,43 @@ expect 6 decompress many.bs -o file
 expect 2 decompress many.bs -o file -f
 [[ $(cat file) == precious ]] || fail "file was overwritten"
 
+# What the source consists of is never overwritten, wherever it lies: here, in the blobs of a Hub's cache.
+mkdir -p cache/blobs cache/snapshots/main
+cp model.safetensors cache/blobs/0123
+echo '{}' >cache/blobs/config.json
+ln -s ../../blobs/0123 cache/snapshots/main/model.safetensors
+ln -s ../../blobs/config.json cache/snapshots/main/config.json
+ln -s 0123 cache/blobs/alias
+for output in cache/blobs/0123 cache/blobs/alias cache/snapshots/main/x.bs; do
+    expect 2 compress cache/snapshots/main -o $output -f
+    said "$err" "bigsmall: error: $output: the output would "
+done
+said "$err" "the output would be written into the source cache/snapshots/main"
+expect 2 compress cache/snapshots/main/model.safetensors -o cache/blobs/0123 -f
+expect 2 compress cache/snapshots/main --per-shard -o cache/blobs -f
+said "$err" "cache/blobs/config.json: the output would replace a file that the source consists of"
+mkdir -p out tree/sub && cp model.safetensors tree/sub && ln -s ../tree/sub out/sub
+expect 2 compress tree --per-shard -o out -f
+said "$err" "out/sub/model.bs: the output would be written into the source tree"
+[[ $(listing tree) == $'.\n./sub\n./sub/model.safetensors' ]] || fail "left behind in the source: $(listing tree)"
+same cache/blobs/0123 model.safetensors
+[[ $(cat cache/blobs/config.json) == '{}' ]] || fail "a blob was overwritten"
+[[ $(listing cache | wc -l) == 9 ]] || fail "left behind in the cache: $(listing cache)"
+
+# A container that another one borrows from, and what else an archive is read from.
+mkdir d && cp model.safetensors d/a.safetensors && cp model.safetensors d/b.safetensors && echo '{}' >d/config.json
+expect 0 compress d --per-shard
+cp -r d-bs kept-bs
+expect 2 transcode d-bs/b.bs d-bs/a.bs -f
+said "$err" "d-bs/a.bs: the output would replace the archive itself or a file that it needs"
+expect 2 decompress d-bs/b.bs -o d-bs/a.bs -f
+expect 2 decompress d-bs -o d-bs -f
+said "$err" "config.json: the output would replace the archive itself or a file that it needs"
+expect 2 transcode d-bs d-bs -f
+mkdir links && for name in a.bs b.bs config.json bigsmall.index.json; do ln -s "../d-bs/$name" links/$name; done
+expect 2 transcode links d-bs -f
+expect 2 decompress links -o d-bs -f
+same_tree d-bs kept-bs
+expect 0 verify links
+
 finish

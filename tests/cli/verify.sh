@@ -89,4 +89,21 @@ expect 1 verify model.bs --source same.safetensors
 said "$out" "tensor model.layers.0.self_attn.q_proj.weight"
 expect 4 verify model.bs --source missing.safetensors
 
+# A source that is broken itself is named, and so is a file of a source directory.
+mkdir -p broken/sub
+cp model.safetensors broken/sub/a.safetensors
+expect 0 compress broken
+head -c 70000 model.safetensors >broken/sub/a.safetensors
+expect 3 verify broken.bs --source broken
+said "$err" "broken/sub/a.safetensors: tensor "
+: | safetensors broken/sub/a.safetensors '{"t":{"dtype":"U8","shape":[0],"shape":[0],"data_offsets":[0,0]}}'
+expect 3 verify broken.bs --source broken
+said "$err" 'broken/sub/a.safetensors: tensor t: the key "shape" is in one JSON object twice'
+: | safetensors broken/sub/a.safetensors '{"t":{"dtype":"U8","shape":[0],'
+expect 3 verify broken.bs --source broken
+said "$err" "broken/sub/a.safetensors: at byte "
+cp broken/sub/a.safetensors single.safetensors
+expect 3 verify model.bs --source single.safetensors
+said "$err" "single.safetensors: at byte "
+
 finish

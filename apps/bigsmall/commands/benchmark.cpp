@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/core/units.hpp>
 #include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/file_source.hpp>
@@ -43,6 +44,11 @@ std::vector<archive::operating_point> points_of(const arguments& given) {
     return points;
 }
 
+bool same_place(const std::string& a, const std::string& b) {
+    std::error_code failed; // then the names are different as far as anybody can tell
+    return !b.empty() && fs::weakly_canonical(fs::absolute(a), failed) == fs::weakly_canonical(fs::absolute(b), failed);
+}
+
 request read_request(const arguments& given) {
     given.exclude("detailed", "no-detail");
     request asked;
@@ -51,8 +57,11 @@ request read_request(const arguments& given) {
     for (const auto& [option, name] : {std::pair{"output", &asked.output}, std::pair{"chart", &asked.chart}}) {
         *name = given.value(option).value_or("");
         if (given.has(option) && name->empty()) throw usage_error("--" + std::string(option) + " needs a name");
+        if (*name == "-")
+            throw usage_error("--" + std::string(option) + " cannot be standard output, where the figures go",
+                              "a file of that name is './-'");
     }
-    if (!asked.output.empty() && asked.output == asked.chart)
+    if (!asked.output.empty() && same_place(asked.output, asked.chart))
         throw usage_error("--output and --chart name the same file");
     if (const auto rounds = given.integer("rounds")) {
         if (*rounds == 0 || *rounds > most_rounds)
@@ -71,8 +80,10 @@ archive::operating_point kept_point(const request& asked) {
 }
 
 // Before hours of measuring rather than after them.
-void check_output(const std::string& output, const archive::run_options& options) {
-    if (!output.empty()) io::atomic_file(output, options.existing);
+void check_output(const std::string& output, const archive::input_files& inputs, const archive::run_options& options) {
+    if (output.empty()) return;
+    inputs.require_apart(output);
+    io::atomic_file(output, options.existing);
 }
 
 void copy_to(const fs::path& from, io::atomic_file& to, const archive::run_options& options) {
@@ -101,9 +112,11 @@ benchmark_result work(const request& asked, const arguments& given) {
     work_session session(given, show_ratio::no);
     archive::run_options options;
     session.apply_to(options, given);
-    check_output(asked.output, options);
-    check_output(asked.chart, options);
-    const archive::pack_plan plan = archive::make_plan(archive::find_files(asked.source));
+    const archive::source_tree tree = archive::find_files(asked.source);
+    const archive::input_files inputs = archive::inputs_of(asked.source, tree);
+    check_output(asked.output, inputs, options);
+    check_output(asked.chart, inputs, options);
+    const archive::pack_plan plan = archive::make_plan(tree);
     benchmark_result result;
     result.source = asked.source;
     result.output = asked.output;

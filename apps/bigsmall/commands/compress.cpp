@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include <bigsmall/archive/pack.hpp>
-#include <bigsmall/io/sink.hpp>
 
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
@@ -76,7 +75,7 @@ compress_result work(const request& asked, const arguments& given) {
     compress_result result;
     result.asked = asked;
     if (asked.to_stdout) {
-        io::file_descriptor_sink out(standard_output, "standard output");
+        standard_output_sink out;
         result.packed = archive::pack_to(asked.source, out, options, session.executor());
     } else {
         options.per_shard = asked.per_shard;

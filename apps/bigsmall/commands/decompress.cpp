@@ -5,7 +5,6 @@
 
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/unpack.hpp>
-#include <bigsmall/io/sink.hpp>
 
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
@@ -48,7 +47,7 @@ decompress_result work(const arguments& given) {
     archive::unpack_options options;
     session.apply_to(options, given);
     if (result.output == "-") {
-        io::file_descriptor_sink out(standard_output, "standard output");
+        standard_output_sink out;
         result.unpacked = archive::unpack_to(result.source, out, options, session.executor());
     } else {
         result.unpacked = archive::unpack(result.source, result.output, options, session.executor());

@@ -16,6 +16,7 @@
 #include "console/format.hpp"
 
 namespace bigsmall::app {
+
 void prepare_standard_streams() {
     for (int descriptor = 0; descriptor <= standard_error; ++descriptor) {
         if (::fcntl(descriptor, F_GETFD) != -1) continue;
@@ -27,11 +28,22 @@ void prepare_standard_streams() {
     std::signal(SIGXFSZ, SIG_IGN);
 }
 
-void print(std::string_view text) {
-    const int failure = io::detail::try_write_all(standard_output, as_bytes_view(text));
+namespace {
+
+void write_to_output(bytes_view bytes) {
+    const int failure = io::detail::try_write_all(standard_output, bytes);
     if (failure == EPIPE) throw output_closed{};
     if (failure != 0)
         throw error(errc::io, std::string("cannot write to standard output: ") + std::strerror(failure));
+}
+
+} // namespace
+
+void print(std::string_view text) { write_to_output(as_bytes_view(text)); }
+
+void standard_output_sink::write(bytes_view bytes) {
+    write_to_output(bytes);
+    position_ += bytes.size();
 }
 
 void print_to_user(std::string_view text) noexcept {

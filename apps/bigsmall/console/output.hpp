@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <bigsmall/core/bytes.hpp>
+#include <bigsmall/io/sink.hpp>
 
 namespace bigsmall::app {
 
@@ -22,6 +26,16 @@ struct output_closed {};
 
 /// Writes all of `text` to standard output. Throws error(errc::io), or output_closed.
 void print(std::string_view text);
+
+/// Standard output as a place for data. write() throws as print().
+class standard_output_sink final : public io::sink {
+public:
+    void write(bytes_view bytes) override;
+    std::uint64_t position() const override { return position_; }
+
+private:
+    std::uint64_t position_ = 0;
+};
 
 /// Writes `text` to standard error; nothing can be done when that fails.
 void print_to_user(std::string_view text) noexcept;

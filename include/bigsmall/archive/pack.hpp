@@ -12,6 +12,7 @@
 #include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
+#include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/pack_shards.hpp>
@@ -23,6 +24,27 @@
 
 namespace bigsmall::archive {
 
+namespace detail {
+
+/// See pack_to().
+template <parallel::executor E>
+pack_result pack_tree(const source_tree& tree, io::sink& output, const pack_options& options, E& e) {
+    check_block_bytes(options.block_bytes);
+    std::vector<absent_shard> absent = absent_shards(tree);
+    pack_plan plan = make_plan(tree);
+    find_duplicates(plan, duplicate_scope::everywhere, bundle_limit(options), options, e);
+    container_packer packer(plan, options);
+    const std::uint64_t before = output.position();
+    packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
+    pack_result result = count_tensors(plan);
+    result.grouped_tensors = packer.grouped_tensors();
+    result.compressed_bytes = output.position() - before;
+    result.absent_shards = std::move(absent);
+    return result;
+}
+
+} // namespace detail
+
 /// Packs `source`, a safetensors file or a directory, as one container into any sink, a pipe included.
 /// Reads every byte once (parts that look equal, and small ones, up to three times more each), writes front to back.
 /// The bytes depend on the source, the codec, block_bytes and group_streams only.
@@ -30,32 +52,22 @@ namespace bigsmall::archive {
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
 pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
-    detail::check_block_bytes(options.block_bytes);
-    const source_tree tree = find_files(source);
-    std::vector<absent_shard> absent = absent_shards(tree);
-    pack_plan plan = make_plan(tree);
-    find_duplicates(plan, duplicate_scope::everywhere, detail::bundle_limit(options), options, e);
-    detail::container_packer packer(plan, options);
-    const std::uint64_t before = output.position();
-    packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
-    pack_result result = detail::count_tensors(plan);
-    result.grouped_tensors = packer.grouped_tensors();
-    result.compressed_bytes = output.position() - before;
-    result.absent_shards = std::move(absent);
-    return result;
+    return detail::pack_tree(find_files(source), output, options, e);
 }
 
 /// Packs `source` into the file `output`, or with per_shard into the directory `output`. The output appears
 /// whole or not at all; the source is only read.
 /// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
-/// errc::invalid_argument when it lies inside the source, or when per_shard is given a single file.
+/// errc::invalid_argument when it lies inside the source or would replace a file that a link in the source leads to,
+/// or when per_shard is given a single file.
 template <parallel::executor E>
 pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output, const pack_options& options,
                  E& e) {
     if (options.per_shard) return detail::pack_shards(source, output, options, e);
-    detail::require_outside(output, source);
+    const source_tree tree = find_files(source);
+    inputs_of(source, tree).require_apart(output);
     io::atomic_file file(output, options.existing);
-    pack_result result = pack_to(source, file, options, e);
+    pack_result result = detail::pack_tree(tree, file, options, e);
     file.commit();
     result.files.push_back({output, result.source_bytes, result.compressed_bytes});
     return result;

@@ -13,7 +13,6 @@
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/archive/plan.hpp>
-#include <bigsmall/archive/source_tree.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/core/units.hpp>
 #include <bigsmall/core/version.hpp>
@@ -88,13 +87,6 @@ inline void check_block_bytes(std::uint64_t block_bytes) {
     if (block_bytes >= 1 && block_bytes <= io::max_raw_block_bytes) return;
     throw error(errc::invalid_argument,
                 "blocks of " + std::to_string(block_bytes) + " bytes are not possible: 1 byte to 16 MiB are");
-}
-
-inline void require_outside(const std::filesystem::path& output, const std::filesystem::path& source) {
-    if (!lies_within(output, source)) return;
-    throw error(errc::invalid_argument, "the output would be written into the source " + source.string())
-        .in_file(output.string())
-        .with_hint("choose a place outside of it");
 }
 
 inline pack_result count_tensors(const pack_plan& plan) {

@@ -16,6 +16,7 @@
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
+#include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/output_directory.hpp>
 #include <bigsmall/archive/pack_options.hpp>
@@ -31,10 +32,11 @@ namespace bigsmall::archive::detail {
 
 class shard_packer {
 public:
-    shard_packer(pack_plan plan, std::vector<source_file> carried, output_directory& output,
+    shard_packer(pack_plan plan, std::vector<source_file> carried, const input_files& inputs, output_directory& output,
                  const pack_options& options)
         : plan_(std::move(plan)),
           carried_(std::move(carried)),
+          inputs_(inputs),
           output_(output),
           options_(options),
           packer_(plan_, options) {}
@@ -74,6 +76,7 @@ private:
         for (const source_file& file : carried_)
             index_.files.push_back({file.name, file.stamp.bytes, {}});
         refuse_taken_names();
+        refuse_inputs();
         encode_shard_index(index_);
     }
 
@@ -92,6 +95,15 @@ private:
                 .in_file(file.path.string())
                 .with_hint("move one of them away, or compress without --per-shard");
         }
+    }
+
+    /// A directory of outputs that is there already may hold what the source links to, or lead into it by a link.
+    void refuse_inputs() const {
+        inputs_.require_apart(output_.final_path(std::string(shard_index_name)));
+        for (const shard_record& shard : index_.shards)
+            inputs_.require_apart(output_.final_path(shard.file));
+        for (const source_file& file : carried_)
+            inputs_.require_apart(output_.final_path(file.name));
     }
 
     template <parallel::executor E>
@@ -133,6 +145,7 @@ private:
 
     pack_plan plan_;
     std::vector<source_file> carried_;
+    const input_files& inputs_;
     output_directory& output_;
     const pack_options& options_;
     container_packer packer_;
@@ -149,11 +162,12 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
     if (std::filesystem::is_regular_file(source, failed))
         throw error(errc::invalid_argument, "a container per shard needs a directory, and this is a file")
             .in_file(source.string());
-    require_outside(output, source);
     if (lies_within(source, output))
         throw error(errc::invalid_argument, "the source lies inside the output directory").in_file(output.string());
-    output_directory directory(output, options.existing);
     source_tree tree = find_files(source), shards{true, {}};
+    const input_files inputs = inputs_of(source, tree);
+    inputs.require_apart(output);
+    output_directory directory(output, options.existing);
     std::vector<absent_shard> absent = absent_shards(tree);
     std::vector<source_file> carried;
     for (source_file& file : tree.files) {
@@ -163,7 +177,7 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
     pack_plan plan = make_plan(shards);
     for (const source_file& file : carried)
         plan.source_bytes += file.stamp.bytes;
-    pack_result result = shard_packer(std::move(plan), std::move(carried), directory, options).run(e);
+    pack_result result = shard_packer(std::move(plan), std::move(carried), inputs, directory, options).run(e);
     result.absent_shards = std::move(absent);
     return result;
 }

@@ -72,13 +72,7 @@ inline void add_extent(planned_member& member, planned_extent extent) {
 inline void plan_safetensors(planned_member& member, const io::source& file) {
     member.kind = io::member_kind::safetensors;
     member.header = io::read_safetensors_header(file);
-    io::safetensors_layout layout;
-    try {
-        layout = io::parse_safetensors_header(member.header, file.size());
-    } catch (error& e) {
-        e.in_file(file.name());
-        throw;
-    }
+    io::safetensors_layout layout = io::parse_safetensors_header_of(file, member.header);
     std::uint64_t position = layout.header_bytes;
     for (io::tensor_record& tensor : layout.tensors) {
         add_extent(member, {io::extent_kind::gap, position, tensor.begin - position, {}, {}, 0, 0, 0});

@@ -105,6 +105,14 @@ inline shard_index shard_index_of(const nlohmann::json& json) {
     return index;
 }
 
+/// JSON is UTF-8.
+inline void require_utf8(const std::string& name) {
+    if (io::is_utf8(name)) return;
+    throw error(errc::invalid_input,
+                "the file name " + io::in_quotes(name) + " is not UTF-8, which the index of shards cannot express")
+        .with_hint("one container for the whole directory can hold it");
+}
+
 /// Both sets of paths, that of the layout and that of what is restored, must be those of one directory.
 inline void check_shard_paths(const shard_index& index, errc code) {
     std::vector<std::string_view> stored{shard_index_name}, restored;
@@ -130,6 +138,10 @@ inline void check_shard_paths(const shard_index& index, errc code) {
 /// get one name.
 inline std::string encode_shard_index(const shard_index& index) {
     detail::check_shard_paths(index, errc::invalid_input);
+    for (const shard_record& shard : index.shards)
+        detail::require_utf8(shard.source);
+    for (const carried_record& file : index.files)
+        detail::require_utf8(file.file);
     nlohmann::ordered_json json;
     json["format"] = shard_index_format;
     json["version"] = shard_index_version;
@@ -155,12 +167,7 @@ inline std::string encode_shard_index(const shard_index& index) {
             weights[tensor] = files;
     }
     json["weight_map"] = weights;
-    try {
-        return json.dump(2) + "\n";
-    } catch (const nlohmann::json::exception&) {
-        throw error(errc::invalid_input, "a file name is not UTF-8, which the index of shards cannot express")
-            .with_hint("one container for the whole directory can hold it");
-    }
+    return json.dump(2) + "\n";
 }
 
 /// Throws: errc::corrupt when the text is not such an index; errc::unsupported when it is a newer one.

@@ -10,6 +10,7 @@
 
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/container_transcoder.hpp>
+#include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/output_directory.hpp>
 #include <bigsmall/archive/pack_options.hpp>
@@ -34,8 +35,15 @@ inline std::uint64_t member_bytes(const opened_archive& archive) {
 template <parallel::executor E>
 transcode_result transcode_directory(const opened_archive& archive, const std::filesystem::path& output,
                                      const transcode_options& options, E& e) {
-    require_outside(output, archive.path());
+    input_files inputs = inputs_of(archive);
+    inputs.set_root(archive.path());
+    inputs.require_apart(output);
     output_directory directory(output, options.existing);
+    inputs.require_apart(directory.final_path(std::string(shard_index_name)));
+    for (const shard_record& shard : archive.shards().shards)
+        inputs.require_apart(directory.final_path(shard.file));
+    for (const carried_record& file : archive.shards().files)
+        inputs.require_apart(directory.final_path(file.file));
     container_transcoder transcoder(options, member_bytes(archive));
     shard_index index = archive.shards();
     index.writer = std::string("bigsmall ") + version_string;
@@ -81,7 +89,8 @@ transcode_result transcode_directory(const opened_archive& archive, const std::f
 /// output itself. The new bytes depend on the archive and the options only.
 /// Memory: below 256 MiB and 16 MiB per thread, beside the index; never a whole tensor.
 /// Throws: errc::corrupt, errc::truncated, errc::mismatch for damage; errc::unsupported; errc::missing; errc::exists;
-/// errc::invalid_argument when the output is the archive itself or lies in it; errc::io; errc::cancelled.
+/// errc::invalid_argument when an output would replace a file of the archive or one that it needs, or lies in it;
+/// errc::io; errc::cancelled.
 template <parallel::executor E>
 transcode_result transcode(const std::filesystem::path& source, const std::filesystem::path& output,
                            const transcode_options& options, E& e) {
@@ -92,7 +101,7 @@ transcode_result transcode(const std::filesystem::path& source, const std::files
     if (opened.sharded()) {
         result = detail::transcode_directory(opened, output, options, e);
     } else {
-        detail::require_not_archive(output, opened);
+        inputs_of(opened).require_apart(output);
         io::atomic_file file(output, options.existing);
         detail::container_transcoder transcoder(options, detail::member_bytes(opened));
         transcoder.run(opened.containers().front(), file, e);

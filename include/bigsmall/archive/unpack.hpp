@@ -15,6 +15,7 @@
 
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/archive/output_directory.hpp>
@@ -35,6 +36,20 @@ struct unpack_result {
     std::uint64_t restored_bytes = 0;
     std::vector<std::filesystem::path> files; ///< what was written; empty when it went to a sink
 };
+
+/// Outputs replace what is there when asked to, but never what they come from: the containers, others that these refer
+/// to, and the files beside them.
+inline input_files inputs_of(const opened_archive& archive) {
+    input_files inputs("the archive itself or a file that it needs");
+    for (const opened_container& container : archive.containers())
+        for (std::uint32_t home = 0; home <= container.index().siblings.size(); ++home)
+            inputs.add(container.home_path(home));
+    if (!archive.sharded()) return inputs;
+    inputs.add(archive.path() / shard_index_name);
+    for (const carried_record& file : archive.shards().files)
+        inputs.add(archive.path() / file.file);
+    return inputs;
+}
 
 namespace detail {
 
@@ -88,14 +103,6 @@ private:
     io::sink& to_;
 };
 
-/// Outputs replace what is there when asked to, but never the archive that they come from.
-inline void require_not_archive(const std::filesystem::path& output, const opened_archive& archive) {
-    std::error_code failed;
-    for (const opened_container& container : archive.containers())
-        if (std::filesystem::equivalent(output, container.path, failed))
-            throw error(errc::invalid_argument, "the output would replace the archive itself").in_file(output.string());
-}
-
 inline unpack_result sizes_of(const opened_archive& archive, const std::vector<restore_job>& jobs) {
     unpack_result result;
     result.compressed_bytes = archive.stored_bytes();
@@ -110,17 +117,18 @@ template <parallel::executor E>
 void unpack_directory(const opened_archive& archive, const std::vector<restore_job>& jobs,
                       const std::filesystem::path& output, const unpack_options& options, unpack_result& result, E& e) {
     output_directory directory(output, options.existing);
-    for (const restore_job& job : jobs) {
+    for (const restore_job& job : jobs)
         result.files.push_back(directory.final_path(job.path));
-        require_not_archive(result.files.back(), archive);
-    }
+    for (const carried_record& file : archive.shards().files)
+        result.files.push_back(directory.final_path(file.file));
+    const input_files inputs = inputs_of(archive);
+    for (const std::filesystem::path& file : result.files)
+        inputs.require_apart(file);
     file_observer observer(&directory, {}, options.existing);
     restore(jobs, options.codec, options, observer, e);
-    for (const carried_record& file : archive.shards().files) {
-        result.files.push_back(directory.final_path(file.file));
-        copy_carried(archive.path() / file.file, directory.place(file.file), result.files.back().string(), file,
-                     options);
-    }
+    for (const carried_record& file : archive.shards().files)
+        copy_carried(archive.path() / file.file, directory.place(file.file), directory.final_path(file.file).string(),
+                     file, options);
     directory.commit();
 }
 
@@ -131,7 +139,8 @@ void unpack_directory(const opened_archive& archive, const std::vector<restore_j
 /// replace: then its files are replaced one by one and others stay. Nothing is left behind by a failure.
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
 /// Throws: errc::corrupt, errc::truncated, errc::mismatch for damage; errc::unsupported; errc::missing;
-/// errc::exists; errc::invalid_argument when the output is the archive itself; errc::io; errc::cancelled.
+/// errc::exists; errc::invalid_argument when an output would replace a file of the archive or one that it needs;
+/// errc::io; errc::cancelled.
 template <parallel::executor E>
 unpack_result unpack(const std::filesystem::path& archive, const std::filesystem::path& output,
                      const unpack_options& options, E& e) {
@@ -143,7 +152,7 @@ unpack_result unpack(const std::filesystem::path& archive, const std::filesystem
         detail::unpack_directory(opened, jobs, output, options, result, e);
         return result;
     }
-    detail::require_not_archive(output, opened);
+    inputs_of(opened).require_apart(output);
     detail::file_observer observer(nullptr, output, options.existing);
     restore(jobs, options.codec, options, observer, e);
     result.files.push_back(output);

@@ -146,7 +146,7 @@ private:
             return;
         }
         differs(job, {}, "its header, or the bytes between its tensors, differ from the source");
-        place_by_name(job, io::parse_safetensors_header(header, file_->size()));
+        place_by_name(job, io::parse_safetensors_header_of(*file_, header));
     }
 
     static std::uint64_t size_of(const restore_job& job, std::size_t extent) {

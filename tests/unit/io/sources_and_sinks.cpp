@@ -302,6 +302,16 @@ TEST_CASE("names from files are made fit for messages", "[io][printable]") {
     CHECK(printable("a\xc3\xa9z", 2) == "a...");
     CHECK(printable("a\xc3\xa9z", 3) == "a\xc3\xa9...");
     CHECK(in_quotes("x") == "\"x\"");
+    CHECK(printable("caf\xe9.txt") == "caf\\xe9.txt");
+    CHECK(printable("\xf0\x9f\x98\x80") == "\xf0\x9f\x98\x80");
+}
+
+TEST_CASE("UTF-8 is told from what only looks like it", "[io][printable]") {
+    for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
+        CHECK(is_utf8(good));
+    for (const char* bad : {"\x80", "a\xe9", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2y", "\xe0\x9f\xbf", "\xed\xa0\x80",
+                            "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
+        CHECK_FALSE(is_utf8(bad));
 }
 
 TEST_CASE("formats given by mistake are recognised", "[io][foreign_format]") {

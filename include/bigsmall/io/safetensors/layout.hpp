@@ -154,15 +154,19 @@ inline byte_buffer read_safetensors_header(const source& file) {
     }
 }
 
-/// The layout of a file; reads its header only. Throws: as the two functions above.
-inline safetensors_layout read_safetensors_layout(const source& file) {
-    const byte_buffer header = read_safetensors_header(file);
+/// The same as parse_safetensors_header() of a header that was read from `file`, which errors name.
+inline safetensors_layout parse_safetensors_header_of(const source& file, bytes_view header) {
     try {
         return parse_safetensors_header(header, file.size());
     } catch (error& e) {
         e.in_file(file.name());
         throw;
     }
+}
+
+/// The layout of a file; reads its header only. Throws: as the functions above.
+inline safetensors_layout read_safetensors_layout(const source& file) {
+    return parse_safetensors_header_of(file, read_safetensors_header(file));
 }
 
 } // namespace bigsmall::io
