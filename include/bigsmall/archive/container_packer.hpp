@@ -62,7 +62,7 @@ public:
             parallel::in_order([&](pack_batch& batch) { parts.add(batch.bytes(), std::span(batch.pieces), e); }),
             parallel::any_order([&](pack_batch& batch) { code(batch, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
-        writer.finish(index);
+        writer.finish(index, io::size_limit(index));
         remember(index, name);
         count_grouped(index);
         written_before_ += writer.position();

@@ -60,7 +60,7 @@ public:
             }),
             parallel::any_order([&](transcode_batch& batch) { encode(batch, e); }),
             parallel::in_order([&](transcode_batch& batch) { write(batch, writer); }));
-        writer.finish(index_);
+        writer.finish(index_, io::size_limit(index_));
         remember();
         written_before_ += writer.position();
         return std::move(index_);

@@ -72,12 +72,13 @@ struct container_footer {
     bool operator==(const container_footer&) const = default;
 };
 
-/// The footer of a file whose payload ends at `payload_end`.
+/// The footer of a file whose payload ends at `payload_end`. With one copy of the index, A is B.
 constexpr container_footer make_footer(std::uint64_t payload_end, std::uint64_t stored_bytes, std::uint64_t raw_bytes,
-                                       std::uint64_t index_checksum, std::uint64_t required_features = 0) noexcept {
+                                       std::uint64_t index_checksum, std::uint64_t required_features = 0,
+                                       int copies = 2) noexcept {
     container_footer footer;
     footer.copy_a_offset = payload_end;
-    footer.copy_b_offset = payload_end + stored_bytes + container_footer_bytes;
+    footer.copy_b_offset = copies == 1 ? payload_end : payload_end + stored_bytes + container_footer_bytes;
     footer.stored_bytes = stored_bytes;
     footer.raw_bytes = raw_bytes;
     footer.index_checksum = index_checksum;
@@ -149,7 +150,8 @@ inline std::optional<container_footer> parse_footer(bytes_view bytes) noexcept {
     constexpr std::uint64_t sane = std::uint64_t{1} << 62;
     if (field(0) < container_header_bytes || field(0) > sane || field(2) > max_stored_index_bytes)
         return std::nullopt;
-    container_footer footer = make_footer(field(0), field(2), field(3), field(4), field(6));
+    const int copies = field(0) == field(1) ? 1 : 2;
+    container_footer footer = make_footer(field(0), field(2), field(3), field(4), field(6), copies);
     if (footer.copy_b_offset != field(1) || footer.file_bytes != field(5)) return std::nullopt;
     footer.major = load_le<std::uint16_t>(bytes.data() + 8);
     footer.minor = load_le<std::uint16_t>(bytes.data() + 10);

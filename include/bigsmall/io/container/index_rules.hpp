@@ -26,6 +26,15 @@ constexpr std::uint64_t block_count(std::uint64_t raw_bytes, std::uint64_t block
     return raw_bytes == 0 || block_bytes == 0 ? 0 : (raw_bytes - 1) / block_bytes + 1;
 }
 
+/// How large a container should be at most: what its members have, 0.1 % and 4 KiB. A second copy of the index is not
+/// worth more.
+inline std::uint64_t size_limit(const container_index& index) noexcept {
+    std::uint64_t raw_bytes = 0; // of members that exist, so far below 2^64
+    for (const member_entry& member : index.members)
+        raw_bytes += member.raw_bytes;
+    return raw_bytes + raw_bytes / 1000 + 4096;
+}
+
 /// What a reader has to know for that index: bits of the header and the footers.
 inline std::uint64_t required_features(const container_index& index) noexcept {
     return index.bundles > 0 ? feature_bundles : 0;

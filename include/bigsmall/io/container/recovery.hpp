@@ -151,6 +151,10 @@ inline byte_buffer read_raw_index(const source& file, const tail_view& tail, con
     for (const std::uint64_t offset : {footer.copy_b_offset, footer.copy_a_offset})
         if (const auto stored = intact_copy(file, tail, offset, footer, room))
             return zstd_decompress(*stored, footer.raw_bytes);
+    if (footer.copy_a_offset == footer.copy_b_offset)
+        throw error(errc::corrupt, "the index is damaged (bytes " + std::to_string(footer.copy_a_offset) + " to " +
+                                       std::to_string(footer.copy_a_offset + footer.stored_bytes) +
+                                       "), and this container has no second copy of it");
     throw error(errc::corrupt, "both copies of the index are damaged (bytes " +
                                    std::to_string(footer.copy_a_offset) + " and " +
                                    std::to_string(footer.copy_b_offset) + ", " +

@@ -46,10 +46,11 @@ public:
         return start;
     }
 
-    /// Writes both copies of the index with their footers. Nothing may be appended afterwards.
+    /// Writes both copies of the index with their footers, or one when two would make the container larger than
+    /// `most_bytes`. Nothing may be appended afterwards.
     /// Throws: errc::invalid_argument when the index breaks a rule or describes blocks that were not written;
     /// errc::limit when it would be larger than readers accept; errc::io.
-    void finish(const container_index& index) {
+    void finish(const container_index& index, std::uint64_t most_bytes = ~std::uint64_t{0}) {
         if (required_features(index) != features_)
             throw error(errc::invalid_argument, "the index needs other features than the header has announced");
         const byte_buffer raw = encode_index(index);
@@ -60,9 +61,11 @@ public:
         if (stored.size() > max_stored_index_bytes || raw.size() > max_raw_index_bytes(stored.size()))
             throw error(errc::limit, "the index of this container would have " + std::to_string(raw.size()) +
                                          " bytes, more than readers accept");
+        const std::uint64_t copy_bytes = stored.size() + container_footer_bytes;
+        const int copies = payload_end + 2 * copy_bytes <= most_bytes ? 2 : 1;
         const auto footer =
-            encode_footer(make_footer(payload_end, stored.size(), raw.size(), checksum(stored), features_));
-        for (int copy = 0; copy < 2; ++copy) {
+            encode_footer(make_footer(payload_end, stored.size(), raw.size(), checksum(stored), features_, copies));
+        for (int copy = 0; copy < copies; ++copy) {
             to_.write(stored);
             to_.write(footer);
         }
