@@ -35,6 +35,7 @@ struct positional_spec {
     value_kind kind = value_kind::path;
     bool required = true;
     std::vector<std::string_view> choices = {};
+    bool written = false; ///< an output, not an input
 };
 
 /// One field of the JSON object; `name` is a path such as "files[].path".

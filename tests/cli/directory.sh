@@ -40,6 +40,50 @@ mv model model.kept2
 expect 0 decompress model-bs
 same_tree model.kept2 model
 
+# An older output in the same place: what only its index lists goes, once the new one is there; what is not as that
+# index says is somebody else's.
+mkdir -p older/sub && cp model.kept2/model-00002-of-00002.safetensors older/a.safetensors
+for name in b.safetensors sub/c.safetensors d.safetensors; do cp older/a.safetensors older/$name; done
+echo '{}' >older/config.json && echo 1 >older/gone.txt && echo 2 >older/edited.txt
+expect 0 compress older --per-shard -o reused
+echo mine >reused/edited.txt && echo mine >reused/notes.txt && echo mine >reused/d.bs && cp reused/a.bs reused/foreign.bs
+mkdir newer && cp older/a.safetensors older/config.json newer
+expect 6 compress newer --per-shard -o reused
+exists reused/b.bs
+expect 0 compress newer --per-shard -o reused -f
+grep -qE '^  removed: +3 files of the output that was there before$' "$out" || fail "removed: $(cat "$out")"
+[[ $(cd reused && find . -type f | sort | tr '\n' ' ') == "./a.bs ./bigsmall.index.json ./config.json ./d.bs \
+./edited.txt ./foreign.bs ./notes.txt " ]] || fail "left in an older output: $(listing reused)"
+expect 0 verify reused --source newer
+expect 0 compress older --per-shard -o reused -f
+expect 0 compress newer --per-shard -o reused -f --json
+[[ $(grep -c '"reused/.*",\{0,1\}$' <(sed -n '/"removed_files"/,/\]/p' "$out")) == 5 ]] || fail "removed_files: $(cat "$out")"
+# Not when the new one fails, nor what the source links to.
+expect 0 compress older --per-shard -o reused -f
+mkdir linking && cp older/a.safetensors linking && ln -s ../reused/gone.txt linking/kept.txt
+printf 'short' >newer/broken.safetensors
+expect 3 compress newer --per-shard -o reused -f
+exists reused/b.bs
+expect 0 compress linking --per-shard -o reused -f
+exists reused/gone.txt
+absent reused/b.bs
+rm newer/broken.safetensors
+# The same for transcode.
+expect 0 compress older --per-shard -o older-bs
+expect 0 compress newer --per-shard -o newer-bs
+expect 0 transcode newer-bs older-bs -f
+grep -qE '^  removed: +5 files' "$out" || fail "removed: $(cat "$out")"
+expect 0 verify older-bs --source newer
+[[ ! -e older-bs/b.bs && ! -e older-bs/gone.txt ]] || fail "left in an older output: $(listing older-bs)"
+
+# A directory X-bs or X-bsr is restored as X, one of another name as NAME-restored.
+mv older-bs named-bsr && cp -r named-bsr named
+expect 0 decompress named
+same_tree newer named-restored
+rm -r named named-restored
+expect 0 decompress named-bsr
+same_tree newer named
+
 # A carried file that is another one: bad input for decompress, the answer "no" from verify.
 cp -r model-bs altered-bs
 printf ' ' >>altered-bs/config.json

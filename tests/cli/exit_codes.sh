@@ -35,6 +35,14 @@ expect 3 verify text.safetensors
 expect 3 info text.safetensors
 expect 3 stat text.safetensors
 expect 3 decompress text.safetensors -o x
+mkfifo pipe
+for input in /dev/null pipe; do
+    for verb in info stat verify decompress transcode compress benchmark; do
+        expect 3 $verb $input
+        said "$err" "$input: "
+    done
+    expect 3 verify model.bs --source $input
+done
 
 # 4: I/O
 for verb in info stat verify decompress compress; do expect 4 "$verb" missing.bs; done

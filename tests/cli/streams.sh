@@ -67,6 +67,31 @@ for verb in stat info verify; do
     ! grep -qP '[\x00-\x09\x0b-\x1f\x7f]' "$out" || fail "$verb prints control characters"
 done
 
+# A duplicate is found again by name and file: two files may have tensors of one name, in one container or in two.
+mkdir twice
+printf '%064d' 7 | safetensors twice/a.safetensors '{"w":{"dtype":"U8","shape":[64],"data_offsets":[0,64]}}'
+cp twice/a.safetensors twice/b.safetensors
+expect 0 compress twice
+json stat twice.bs
+[[ $(grep -cE '"duplicate_(of": "w"|member": "a.safetensors")' "$out") == 2 ]] || fail "duplicate: $(cat "$out")"
+[[ $(grep -cE '"duplicate_(of|member)": null' "$out") == 2 ]] || fail "no duplicate: $(cat "$out")"
+noise 300000 9 | safetensors twice/a.safetensors '{"w":{"dtype":"BF16","shape":[150000],"data_offsets":[0,300000]}}'
+cp twice/a.safetensors twice/b.safetensors
+expect 0 compress twice --per-shard
+for archive in twice-bs twice-bs/b.bs; do
+    json stat $archive
+    [[ $(grep -cE '"duplicate_(of": "w"|member": "a.safetensors")' "$out") == 2 ]] || fail "$archive: $(cat "$out")"
+done
+rm twice-bs/a.bs
+json stat twice-bs/b.bs
+[[ $(grep -cE '"duplicate_(of|member)": "a.bs"' "$out") == 2 ]] || fail "absent sibling: $(cat "$out")"
+
+# A warning is no chatter: it comes with -q, too.
+echo '{"weight_map":{"t":"c.safetensors"}}' >twice/model.safetensors.index.json
+expect 0 compress twice -f -q
+silent "$out"
+said "$err" "bigsmall: warning: model.safetensors.index.json names c.safetensors, which is not there"
+
 # Quiet is quiet, and plain runs say nothing on standard error when it is no terminal.
 expect 0 compress model.safetensors -f -q
 silent "$out"

@@ -77,6 +77,10 @@ expect 6 transcode box/a.bs
 said "$err" "is there already"
 expect 2 transcode box/a.bsr
 said "$err" "give the output a name"
+cp -r dir-bsr box/q-bsr
+expect 2 transcode box/q-bsr
+said "$err" "give the output a name"
+rm -r box/q-bsr
 expect 2 transcode box/a.bs box/a.bs -f
 said "$err" "would replace the archive itself"
 expect 2 transcode box/a.bs box/b.bsr --mode fast

@@ -51,7 +51,9 @@ wrong "--threads takes a number from 1 to 1024" compress x --threads 0
 wrong "--threads takes a number from 1 to 1024" compress x --threads 1025
 wrong "--threads takes a whole number" compress x --threads two
 wrong "--threads takes a whole number" compress x --threads -1
-wrong "--threads takes a whole number" compress x --threads 99999999999999999999999
+wrong "--threads takes a number from 1 to 1024, not '99999999999999999999'" compress x --threads 99999999999999999999
+wrong "--seed takes a number from 0 to 18446744073709551615" verify x --sample 0.5 --seed 99999999999999999999
+wrong "argument OUT cannot be standard output" transcode x.bs -
 wrong "--sample takes a number above 0 and at most 1" verify x --sample 0
 wrong "--sample takes a number above 0 and at most 1" verify x --sample 1.5
 wrong "--sample takes a number above 0 and at most 1" verify x --sample nan
@@ -69,6 +71,14 @@ wrong "--json and '-o -' both want standard output" decompress x -o - --json
 wrong "cannot go to standard output" compress . --per-shard -o -
 small_model file.safetensors
 wrong "--per-shard needs a directory" compress file.safetensors --per-shard
+
+# What is compressed already says so.
+expect 0 compress file.safetensors
+cp file.bs renamed.safetensors
+for name in file.bs renamed.safetensors; do
+    expect 3 compress $name -o new.bs
+    said "$err" "$name: this is a bigsmall container already, not a safetensors file"
+done
 
 # A file whose name begins with a dash is reached behind "--".
 expect 4 info -- -missing.bs

@@ -63,11 +63,7 @@ request read_request(const arguments& given) {
     }
     if (!asked.output.empty() && same_place(asked.output, asked.chart))
         throw usage_error("--output and --chart name the same file");
-    if (const auto rounds = given.integer("rounds")) {
-        if (*rounds == 0 || *rounds > most_rounds)
-            throw usage_error("--rounds takes a number from 1 to 1000, not '" + *given.value("rounds") + "'");
-        asked.rounds = *rounds;
-    }
+    asked.rounds = given.integer("rounds", 1, most_rounds).value_or(asked.rounds);
     if (given.has("detailed")) asked.detail = layer_detail::every;
     if (given.has("no-detail")) asked.detail = layer_detail::none;
     return asked;

@@ -93,7 +93,8 @@ std::string text_of(const compress_result& result) {
            "  source:     " + with_thousands(raw) + " bytes\n" +
            "  compressed: " + with_thousands(stored) + " bytes (" + percent_text(stored, raw) + ")\n" +
            "  saved:      " + difference(raw, stored) + " bytes\n" +
-           "  elapsed:    " + fixed(result.seconds, 1) + "s  " + speed(raw, result.seconds) + "\n";
+           removed_text(result.packed.removed_files) + "  elapsed:    " + fixed(result.seconds, 1) + "s  " +
+           speed(raw, result.seconds) + "\n";
 }
 
 json absent_json(const archive::pack_result& packed) {
@@ -129,6 +130,7 @@ json json_of(const compress_result& result) {
             {"duplicate_tensors", packed.duplicate_tensors},
             {"absent_shards", absent_json(packed)},
             {"files", std::move(files)},
+            {"removed_files", paths_json(packed.removed_files)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
@@ -169,6 +171,8 @@ std::vector<json_field> fields() {
             {"files[].path", "string", "where it lies"},
             {"files[].source_bytes", "integer", "source bytes that went into it"},
             {"files[].compressed_bytes", "integer", "its size"},
+            {"removed_files", "array of strings",
+             "with --per-shard -f: what only the index of the older output listed; a file that was changed stays"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
@@ -181,7 +185,8 @@ command_spec compress_command() {
         .description =
             {"Compresses a .safetensors file or a model directory into a .bs file. Nothing is lost: "
              "decompress "
-             "gives back the same files, byte for byte. Every other file of a directory is carried along.",
+             "gives back the same files, byte for byte. Every other file of a directory is carried along; a directory "
+             "without files is not.",
              "One of --storage, --balanced and --inference says what to tune for. All three restore the same "
              "bytes, and every release reads them all.",
              "The source is only read. The output appears under its name when it is complete, not before."},
@@ -195,7 +200,8 @@ command_spec compress_command() {
                     {.name = "per-shard",
                      .help =
                          "Write a directory: one .bs for each .safetensors file, bigsmall.index.json, and "
-                         "the other files as they are."},
+                         "the other files as they are. With -f over an older output, what only its index lists is "
+                         "removed, unless it was changed."},
                     {.name = "storage", .help = "The fewest bytes; encodes and decodes slowest."},
                     {.name = "balanced",
                      .help = "Nearly as small, and decodes several times faster. This is the default."},

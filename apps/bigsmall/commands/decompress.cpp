@@ -63,15 +63,12 @@ std::string text_of(const decompress_result& result) {
 }
 
 json json_of(const decompress_result& result) {
-    json files = json::array();
-    for (const fs::path& file : result.unpacked.files)
-        files.push_back(file.string());
     return {{"command", "decompress"},
             {"source", result.source},
             {"output", result.output},
             {"compressed_bytes", result.unpacked.compressed_bytes},
             {"restored_bytes", result.unpacked.restored_bytes},
-            {"files", std::move(files)},
+            {"files", paths_json(result.unpacked.files)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
@@ -106,7 +103,7 @@ command_spec decompress_command() {
              "were, so the SHA-256 of the restored file is that of the source.",
              "Checksums are checked while decoding: damaged input gives an error and no output. Only '-o -' writes "
              "before the last check, since a stream cannot be taken back: of what came before an error, use nothing.",
-             "A directory X-bs is restored as X, one of another name as NAME-restored."},
+             "A directory X-bs or X-bsr is restored as X, one of another name as NAME-restored."},
         .positionals = {{.name = "SRC", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = {{.name = "output",
                      .letter = 'o',

@@ -33,11 +33,14 @@ inline std::filesystem::path default_archive(const std::filesystem::path& source
     return directory ? with_suffix(named, ".bs") : std::filesystem::path(named).replace_extension(".bs");
 }
 
-/// Where transcode writes: X.bs -> X.bsr, a directory X-bs -> X-bsr, any other name gets the suffix.
+/// Where transcode writes: X.bs -> X.bsr, a directory X-bs -> X-bsr, any other name gets the suffix. A name that ends
+/// like that already stays as it is, which is no place to write to.
 inline std::filesystem::path default_transcoded(const std::filesystem::path& archive, bool directory) {
     const std::filesystem::path named = named_path(archive);
     if (!directory) return std::filesystem::path(named).replace_extension(".bsr");
-    return with_suffix(named, named.filename().string().ends_with("-bs") ? "r" : "-bsr");
+    const std::string name = named.filename().string();
+    if (name.ends_with("-bsr")) return named;
+    return with_suffix(named, name.ends_with("-bs") ? "r" : "-bsr");
 }
 
 /// Where decompress writes a directory: X.bs or X.bsr -> X, X-bs or X-bsr -> X, else X-restored.

@@ -113,7 +113,8 @@ json json_of(const stat_result& result) {
                            {"compressed_bytes", one.stored_bytes},
                            {"ratio_pct", percent_json(one.stored_bytes, one.raw_bytes)},
                            {"md5", one.md5},
-                           {"duplicate_of", one.duplicate() ? json(one.duplicate_of) : json(nullptr)}});
+                           {"duplicate_of", one.duplicate() ? json(one.duplicate_of) : json(nullptr)},
+                           {"duplicate_member", one.duplicate() ? json(one.duplicate_member) : json(nullptr)}});
     json codecs = json::array();
     for (const auto& [codec, count] : result.codecs) codecs.push_back({{"codec", codec}, {"tensors", count}});
     return {{"command", "stat"},
@@ -158,7 +159,11 @@ std::vector<json_field> fields() {
             {"tensors[].compressed_bytes", "integer", "stored bytes; 0 for a duplicate"},
             {"tensors[].ratio_pct", "number or null", "100 * compressed_bytes / raw_bytes, two places"},
             {"tensors[].md5", "string", "MD5 of the uncompressed bytes in hexadecimal"},
-            {"tensors[].duplicate_of", "string or null", "the tensor whose bytes it shares"}};
+            {"tensors[].duplicate_of", "string or null",
+             "name of the tensor whose bytes it shares; null when it is stored itself. Bytes of no tensor go by the "
+             "source file that they are in, and those in a .bs file that is not there by that file"},
+            {"tensors[].duplicate_member", "string or null",
+             "the source file that holds these bytes: the member of that tensor, or the same as duplicate_of"}};
 }
 
 } // namespace

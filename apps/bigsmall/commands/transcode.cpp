@@ -36,11 +36,7 @@ archive::operating_point point_of_mode(const std::string& mode) {
 
 request read_request(const arguments& given) {
     request asked{given.positional(0), {}, given.value("mode").value_or("speed"), 1};
-    if (const auto streams = given.integer("n-streams")) {
-        if (*streams == 0 || *streams > most_streams)
-            throw usage_error("--n-streams takes a number from 1 to 1024, not '" + *given.value("n-streams") + "'");
-        asked.streams = *streams;
-    }
+    asked.streams = given.integer("n-streams", 1, most_streams).value_or(asked.streams);
     if (given.positional_count() > 1) {
         asked.output = given.positional(1);
         return asked;
@@ -48,7 +44,7 @@ request read_request(const arguments& given) {
     std::error_code ignored; // the library says in words what is wrong with the source
     asked.output = default_transcoded(asked.source, fs::is_directory(asked.source, ignored)).string();
     if (fs::path(asked.output) == named_path(asked.source))
-        throw usage_error("the source ends in .bsr already: give the output a name");
+        throw usage_error("the name of the source ends in bsr already: give the output a name");
     return asked;
 }
 
@@ -83,16 +79,14 @@ std::string text_of(const transcode_run& result) {
     return "transcode[" + result.asked.mode + "]: " + printable(result.asked.source) + " -> " +
            printable(result.asked.output) + "\n  " + with_thousands(done.source_bytes) + " -> " +
            with_thousands(done.written_bytes) + " bytes (" + growth_text(done.written_bytes, done.source_bytes) +
-           " vs source)\n  tensors: " + with_thousands(done.tensors) + " (" + with_thousands(done.reencoded_tensors) +
+           " vs source)\n" + removed_text(done.removed_files) + "  tensors: " + with_thousands(done.tensors) + " (" +
+           with_thousands(done.reencoded_tensors) +
            " re-encoded, all md5-verified)  wall: " + fixed(result.seconds, 1) + "s  " +
            speed(done.raw_bytes, result.seconds) + "\n";
 }
 
 json json_of(const transcode_run& result) {
     const archive::transcode_result& done = result.done;
-    json files = json::array();
-    for (const fs::path& file : done.files)
-        files.push_back(file.string());
     return {{"command", "transcode"},
             {"source", result.asked.source},
             {"output", result.asked.output},
@@ -105,7 +99,8 @@ json json_of(const transcode_run& result) {
             {"tensors", done.tensors},
             {"reencoded_tensors", done.reencoded_tensors},
             {"blocks", done.blocks},
-            {"files", std::move(files)},
+            {"files", paths_json(done.files)},
+            {"removed_files", paths_json(done.removed_files)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
@@ -133,6 +128,8 @@ std::vector<json_field> fields() {
             {"reencoded_tensors", "integer", "tensors encoded anew; the others are stored as one of these"},
             {"blocks", "integer", "new blocks; each was decoded again and compared"},
             {"files", "array of strings", "the files written"},
+            {"removed_files", "array of strings",
+             "of a directory, with -f: what only the index of the older output listed; a file that was changed stays"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
@@ -169,8 +166,10 @@ command_spec transcode_command() {
                         "decoded again and compared, before the output appears. No tensor is ever held whole."},
         .positionals = {{.name = "IN", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."},
                         {.name = "OUT",
-                         .help = "What to write. Without it X.bs becomes X.bsr, and a directory X-bs becomes X-bsr.",
-                         .required = false}},
+                         .help = "What to write. Without it X.bs becomes X.bsr, and a directory X-bs becomes X-bsr; a "
+                                 "source that has such a name already needs OUT.",
+                         .required = false,
+                         .written = true}},
         .options = options(),
         .examples = {{"bigsmall transcode model.bs", "Writes model.bsr, which decodes fastest."},
                      {"bigsmall transcode model.bs small.bs --mode ratio", "As small as it gets, for an archive."},

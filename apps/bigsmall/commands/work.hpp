@@ -3,12 +3,15 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/parallel/tbb.hpp>
 
+#include "console/format.hpp"
 #include "console/progress.hpp"
 #include "console/signals.hpp"
 #include "options/arguments.hpp"
@@ -46,5 +49,12 @@ private:
     std::optional<progress_display> progress_;
     std::chrono::steady_clock::time_point start_;
 };
+
+/// A line of the summary, or nothing when nothing was removed.
+inline std::string removed_text(const std::vector<std::filesystem::path>& removed) {
+    if (removed.empty()) return {};
+    return "  removed:    " + with_thousands(removed.size()) + (removed.size() == 1 ? " file" : " files") +
+           " of the output that was there before\n";
+}
 
 } // namespace bigsmall::app

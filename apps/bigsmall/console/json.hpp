@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -23,6 +25,13 @@ inline void print_json(const json& object) {
 inline json percent_json(std::uint64_t part, std::uint64_t whole) {
     if (whole == 0) return nullptr;
     return std::floor(100.0 * percent(part, whole) + 0.5) / 100.0;
+}
+
+inline json paths_json(const std::vector<std::filesystem::path>& paths) {
+    json list = json::array();
+    for (const std::filesystem::path& path : paths)
+        list.push_back(path.string());
+    return list;
 }
 
 /// Seconds with three places.

@@ -13,14 +13,19 @@ std::string dashed(std::string_view option) { return "--" + std::string(option);
 
 } // namespace
 
-std::optional<std::uint64_t> arguments::integer(std::string_view option) const {
+std::optional<std::uint64_t> arguments::integer(std::string_view option, std::uint64_t least,
+                                                std::uint64_t most) const {
     const auto text = value(option);
     if (!text) return std::nullopt;
     std::uint64_t number = 0;
     const char* const end = text->data() + text->size();
     const auto [stopped, failure] = std::from_chars(text->data(), end, number);
-    if (failure != std::errc() || stopped != end)
+    const bool beyond = failure == std::errc::result_out_of_range; // of 64 bits, but a number
+    if ((failure != std::errc() && !beyond) || stopped != end)
         throw usage_error(dashed(option) + " takes a whole number, not '" + *text + "'");
+    if (beyond || number < least || number > most)
+        throw usage_error(dashed(option) + " takes a number from " + std::to_string(least) + " to " +
+                          std::to_string(most) + ", not '" + *text + "'");
     return number;
 }
 
@@ -36,11 +41,7 @@ std::optional<double> arguments::fraction(std::string_view option) const {
 }
 
 std::size_t arguments::threads(std::string_view option) const {
-    const auto number = integer(option);
-    if (!number) return 0;
-    if (*number == 0 || *number > most_threads)
-        throw usage_error(dashed(option) + " takes a number from 1 to 1024, not '" + *value(option) + "'");
-    return static_cast<std::size_t>(*number);
+    return static_cast<std::size_t>(integer(option, 1, most_threads).value_or(0));
 }
 
 void arguments::exclude(std::string_view a, std::string_view b) const {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -53,8 +54,9 @@ public:
 
     /// Threads asked for by --threads, or by another option, 0 for one per processor. Throws usage_error.
     std::size_t threads(std::string_view option = "threads") const;
-    /// The value of an option that is an unsigned integer. Throws usage_error.
-    std::optional<std::uint64_t> integer(std::string_view option) const;
+    /// The value of an option that is a whole number from `least` to `most`. Throws usage_error.
+    std::optional<std::uint64_t> integer(std::string_view option, std::uint64_t least = 0,
+                                         std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) const;
     /// The value of an option that is a number above 0 and at most 1. Throws usage_error.
     std::optional<double> fraction(std::string_view option) const;
 

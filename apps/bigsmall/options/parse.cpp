@@ -102,6 +102,9 @@ void take_option(arguments& parsed, const po::option& given) {
 void check_positional(const positional_spec& wanted, const std::string& given) {
     const std::string name(wanted.name);
     if (given.empty()) throw usage_error("argument " + name + " is empty");
+    if (wanted.written && given == "-")
+        throw usage_error("argument " + name + " cannot be standard output: this command writes files only",
+                          "a file of that name is './-'");
     if (wanted.kind == value_kind::path && given == "-")
         throw usage_error("argument " + name +
                           " cannot be standard input: it is read in more than one place");

@@ -22,7 +22,7 @@ inline option_spec threads_option() {
 }
 
 inline option_spec quiet_option() {
-    return {.name = "quiet", .letter = 'q', .help = "Print errors only: no progress and no summary."};
+    return {.name = "quiet", .letter = 'q', .help = "Print errors and warnings only: no progress and no summary."};
 }
 
 inline option_spec no_progress_option() {

@@ -34,8 +34,8 @@ struct tensor_summary {
     std::uint64_t blocks = 0;
     std::string coding;           ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
     std::string md5;              ///< hexadecimal
-    std::string duplicate_of;     ///< the tensor (or file) whose bytes it shares; empty when it is stored itself
-    std::string duplicate_member; ///< the file of that one
+    std::string duplicate_of;     ///< the tensor whose bytes it shares, else duplicate_member; empty: stored itself
+    std::string duplicate_member; ///< the file of that one; the container that holds it when that is not there
     tensor_place place;
 
     bool duplicate() const noexcept { return !duplicate_of.empty(); }

@@ -58,6 +58,9 @@ public:
         return path;
     }
 
+    /// The directory that is asked for.
+    const std::filesystem::path& target() const noexcept { return target_; }
+
     /// Where that file will be after commit().
     std::filesystem::path final_path(const std::string& name) const { return target_ / name; }
 

@@ -56,7 +56,8 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
 }
 
 /// Packs `source` into the file `output`, or with per_shard into the directory `output`. The output appears
-/// whole or not at all; the source is only read.
+/// whole or not at all; the source is only read. A directory that holds an older output and may be replaced loses the
+/// files that only the older index lists, once the new ones are there.
 /// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
 /// errc::invalid_argument when it lies inside the source or would replace a file that a link in the source leads to,
 /// or when per_shard is given a single file.

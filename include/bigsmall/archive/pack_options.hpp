@@ -77,6 +77,8 @@ struct pack_result {
     std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
     std::uint64_t grouped_tensors = 0;   ///< of all, how many lie in a bundle with others
     std::vector<packed_file> files;      ///< what was written, carried files included
+    /// With per_shard: what an older index in the output directory listed, the new one does not, and was unchanged.
+    std::vector<std::filesystem::path> removed_files;
     /// Named by an index of the model and not there: an incomplete download, most likely. It is packed all the same.
     std::vector<absent_shard> absent_shards;
 };

@@ -17,6 +17,7 @@
 #include <bigsmall/archive/container_packer.hpp>
 #include <bigsmall/archive/duplicates.hpp>
 #include <bigsmall/archive/input_files.hpp>
+#include <bigsmall/archive/leftover_files.hpp>
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/output_directory.hpp>
 #include <bigsmall/archive/pack_options.hpp>
@@ -51,9 +52,12 @@ public:
         for (std::size_t i = 0; i < carried_.size(); ++i)
             carry(i);
         write_index();
+        const std::vector<std::filesystem::path> leftovers =
+            find_leftovers(output_.target(), index_, inputs_, options_);
         output_.commit();
 
         pack_result result = count_tensors(plan_);
+        result.removed_files = remove_leftovers(leftovers, paths_written());
         result.grouped_tensors = packer_.grouped_tensors();
         for (const packed_file& file : written_)
             result.compressed_bytes += file.stored_bytes;
@@ -132,6 +136,13 @@ private:
         require_unchanged(file);
         packer_.copied(file);
         written_.push_back({output_.final_path(file.name), file.stamp.bytes, file.stamp.bytes});
+    }
+
+    std::vector<std::filesystem::path> paths_written() const {
+        std::vector<std::filesystem::path> paths;
+        for (const packed_file& file : written_)
+            paths.push_back(file.path);
+        return paths;
     }
 
     void write_index() {

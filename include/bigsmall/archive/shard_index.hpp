@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include <bigsmall/archive/hash.hpp>
+#include <bigsmall/archive/json_place.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/core/units.hpp>
@@ -74,34 +75,26 @@ private:
     std::vector<std::set<std::string>> open_;
 };
 
-inline std::vector<std::string> strings_of(const nlohmann::json& value) {
-    if (value.is_string()) return {value.get<std::string>()};
-    return value.get<std::vector<std::string>>();
-}
-
-inline std::uint64_t count_of(const nlohmann::json& value) {
-    if (!value.is_number_unsigned()) throw error(errc::corrupt, "a size in it is not a whole number");
-    return value.get<std::uint64_t>();
-}
-
-inline shard_index shard_index_of(const nlohmann::json& json) {
-    if (json.at("format").get<std::string>() != shard_index_format)
+inline shard_index shard_index_of(const json_place& json) {
+    if (json.at("format").text() != shard_index_format)
         throw error(errc::unsupported, "this is not the index of a sharded bigsmall model");
-    if (count_of(json.at("version")) != shard_index_version)
+    if (json.at("version").count() != shard_index_version)
         throw error(errc::unsupported, "this index was written by a newer bigsmall")
             .with_hint("a newer release can read it");
     shard_index index;
-    index.writer = json.at("writer").get<std::string>();
-    index.tensor_bytes = count_of(json.at("metadata").at("total_size"));
-    for (const nlohmann::json& shard : json.at("shards"))
-        index.shards.push_back({shard.at("file").get<std::string>(), count_of(shard.at("stored_bytes")),
-                                shard.at("source").get<std::string>(), count_of(shard.at("source_bytes")),
-                                shard.at("source_sha256").get<std::string>(), strings_of(shard.at("needs"))});
-    for (const nlohmann::json& file : json.at("files"))
-        index.files.push_back(
-            {file.at("file").get<std::string>(), count_of(file.at("bytes")), file.at("sha256").get<std::string>()});
-    for (const auto& [tensor, files] : json.at("weight_map").items())
-        index.weight_map[tensor] = strings_of(files);
+    index.writer = json.at("writer").text();
+    index.tensor_bytes = json.at("metadata").at("total_size").count();
+    json.at("shards").each_element([&](const json_place& shard) {
+        index.shards.push_back({shard.at("file").text(), shard.at("stored_bytes").count(), shard.at("source").text(),
+                                shard.at("source_bytes").count(), shard.at("source_sha256").text(),
+                                shard.at("needs").texts()});
+    });
+    json.at("files").each_element([&](const json_place& file) {
+        index.files.push_back({file.at("file").text(), file.at("bytes").count(), file.at("sha256").text()});
+    });
+    json.at("weight_map").each_member([&](const std::string& tensor, const json_place& files) {
+        index.weight_map[tensor] = files.texts();
+    });
     return index;
 }
 
@@ -174,7 +167,8 @@ inline std::string encode_shard_index(const shard_index& index) {
 inline shard_index decode_shard_index(std::string_view text) {
     shard_index index;
     try {
-        index = detail::shard_index_of(nlohmann::json::parse(text, detail::strict_keys()));
+        const nlohmann::json document = nlohmann::json::parse(text, detail::strict_keys());
+        index = detail::shard_index_of(detail::json_place(document));
     } catch (const nlohmann::json::exception& e) {
         // "[json.exception.parse_error.101] WORDS": the words are what a person needs.
         std::string_view words = e.what();

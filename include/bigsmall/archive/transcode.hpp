@@ -11,6 +11,7 @@
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/container_transcoder.hpp>
 #include <bigsmall/archive/input_files.hpp>
+#include <bigsmall/archive/leftover_files.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/output_directory.hpp>
 #include <bigsmall/archive/pack_options.hpp>
@@ -75,7 +76,9 @@ transcode_result transcode_directory(const opened_archive& archive, const std::f
     file.write(as_bytes_view(text));
     file.commit();
     result.files.push_back(directory.final_path(name));
+    const std::vector<std::filesystem::path> leftovers = find_leftovers(directory.target(), index, inputs, options);
     directory.commit();
+    result.removed_files = remove_leftovers(leftovers, result.files);
     result.written_bytes = written + text.size();
     return result;
 }

@@ -36,6 +36,7 @@ struct transcode_result {
     std::uint64_t reencoded_tensors = 0; ///< the others are equal to one of these
     std::uint64_t blocks = 0;            ///< new ones; each was decoded again and compared
     std::vector<std::filesystem::path> files;
+    std::vector<std::filesystem::path> removed_files; ///< as of pack_result
 };
 
 namespace detail {

@@ -15,8 +15,8 @@ namespace bigsmall::io {
 /// A regular file, opened for reading; its size is that of the moment of opening.
 class file_source final : public source {
 public:
-    /// Throws: errc::missing when there is no such file; errc::io when it cannot be opened or is not a
-    /// regular file.
+    /// Throws: errc::missing when there is no such file; errc::io when it cannot be opened; errc::invalid_input when it
+    /// is not a regular file.
     explicit file_source(const std::filesystem::path& path) : name_(path.string()) {
         // O_NONBLOCK: opening a pipe by mistake must not wait for its writer. It changes nothing for files.
         file_ = detail::descriptor(detail::open_retry(path.c_str(), O_RDONLY | O_NONBLOCK));
@@ -25,9 +25,9 @@ public:
         if (::fstat(file_.get(), &facts) != 0)
             throw detail::system_error("ask for the size of the file", name_, errno);
         if (S_ISDIR(facts.st_mode))
-            throw error(errc::io, "this is a directory where a file is needed").in_file(name_);
+            throw error(errc::invalid_input, "this is a directory where a file is needed").in_file(name_);
         if (!S_ISREG(facts.st_mode))
-            throw error(errc::io, "this is not a regular file: random access is needed to read it")
+            throw error(errc::invalid_input, "this is not a regular file: random access is needed to read it")
                 .in_file(name_);
         size_ = static_cast<std::uint64_t>(facts.st_size);
     }

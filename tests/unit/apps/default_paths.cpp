@@ -45,4 +45,6 @@ TEST_CASE("where transcode writes", "[apps]") {
     CHECK(default_transcoded("m", false) == "m.bsr");
     CHECK(default_transcoded("m-bs/", true) == "m-bsr");
     CHECK(default_transcoded("a/m", true) == "a/m-bsr");
+    CHECK(default_transcoded("m.bsr", false) == "m.bsr"); // the caller refuses these
+    CHECK(default_transcoded("m-bsr/", true) == "m-bsr");
 }

@@ -260,6 +260,15 @@ TEST_CASE("a damaged or hostile index of shards is refused in words", "[archive]
     CHECK(with("\"config.json\"", "\"/etc/config.json\"").code() == errc::corrupt);
     CHECK(with("\"config.json\"", "7").code() == errc::corrupt);
     CHECK(with("\"stored_bytes\": ", "\"stored_bytes\": -").code() == errc::corrupt);
+    const auto says = [&](const std::string& from, const std::string& to, const char* words) {
+        CHECK_THAT(with(from, to).what(), ContainsSubstring(words));
+    };
+    says("\"config.json\"", "7", "files[0].file must be a string, but is number");
+    says("\"stored_bytes\": ", "\"stored_bytes\": -", "shards[0].stored_bytes must be a whole number, but is -");
+    says("\"needs\": []", "\"needs\": [\"a\", null]", "shards[0].needs[1] must be a string, but is null");
+    says("\"total_size\"", "\"size\"", "metadata.total_size is missing");
+    says("\"shards\": [", "\"shards\": 1, \"x\": [", "shards must be an array, but is number");
+    says("\"weight_map\": {", "\"weight_map\": {\"t\": 1.5, ", "weight_map[\"t\"] must be an array, but is number");
     CHECK(with("{", std::string(100000, '[')).code() == errc::corrupt);
     CHECK(with("}\n", "").code() == errc::corrupt);
     CHECK(std::string(with("}\n", "").what()).find("json.exception") == std::string::npos);

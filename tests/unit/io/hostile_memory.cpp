@@ -43,9 +43,11 @@ byte_buffer index_with(std::uint8_t tag, const byte_buffer& body) {
 TEST_CASE("a hostile safetensors header costs at most 8 times its size", "[io][hostile]") {
     if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
     const std::string tensor = R"({"dtype":"","shape":[],"data_offsets":[0,0]})";
-    std::string zeros = "0";
+    std::string zeros = "0", most_zeros = "0";
     for (int i = 1; i < 600; ++i) // one more than a power of two is the worst rank
         zeros += ",0";
+    for (int i = 1; i < 32769; ++i)
+        most_zeros += ",0";
     std::string distinct = R"({"__metadata__":{)", tensors = "{";
     for (int i = 0; distinct.size() < text_bytes; ++i)
         distinct += '"' + std::to_string(i) + R"(":"",)";
@@ -58,6 +60,8 @@ TEST_CASE("a hostile safetensors header costs at most 8 times its size", "[io][h
              repeated("{", "\"\":" + tensor + ",", "\"x\":" + tensor + "}"),
              tensors + "\"x\":" + tensor + "}",
              repeated("{", R"("a":{"dtype":"","shape":[)" + zeros + R"(],"data_offsets":[0,0]},)",
+                      "\"x\":" + tensor + "}"),
+             repeated("{", R"("a":{"dtype":"","shape":[)" + most_zeros + R"(],"data_offsets":[0,0]},)",
                       "\"x\":" + tensor + "}"),
          }) {
         INFO(json.substr(0, 100));

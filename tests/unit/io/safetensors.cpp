@@ -239,11 +239,10 @@ TEST_CASE("many keys in hostile places cost no more than their number", "[io][sa
     CHECK(layout_of(json + "}}", 0).tensors.size() == 1);
     const std::string rank = R"({"t":{"dtype":"U8","data_offsets":[0,0],"shape":[0)";
     std::string zeros;
-    for (int i = 1; i < 1024; ++i)
+    for (int i = 1; i < 65536; ++i)
         zeros += ",0";
-    CHECK(layout_of(rank + zeros + "]}}", 0).tensors[0].shape.size() == 1024);
-    CHECK(contains(thrown_by([&] { layout_of(rank + zeros + ",0]}}", 0); }).what(),
-                   "more than 1024 dimensions"));
+    CHECK(layout_of(rank + zeros + "]}}", 0).tensors[0].shape.size() == 65536);
+    CHECK(contains(thrown_by([&] { layout_of(rank + zeros + ",0]}}", 0); }).what(), "more than 65536 dimensions"));
 }
 
 TEST_CASE("every prefix and every changed byte of a header gives an error or a layout", "[io][safetensors]") {

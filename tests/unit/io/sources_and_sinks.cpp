@@ -63,9 +63,9 @@ TEST_CASE("what cannot be a source says why", "[io][source]") {
     CHECK(missing.file() == (dir / "no such file").string());
     CHECK(contains(missing.what(), "No such file"));
     const error directory = thrown_by([&] { file_source(dir.path()); });
-    CHECK(directory.code() == errc::io);
+    CHECK(directory.code() == errc::invalid_input);
     CHECK(contains(directory.what(), "this is a directory"));
-    CHECK(thrown_by([&] { mapped_source(dir.path()); }).code() == errc::io);
+    CHECK(thrown_by([&] { mapped_source(dir.path()); }).code() == errc::invalid_input);
     CHECK(thrown_by([&] { mapped_source(dir / "nothing"); }).code() == errc::missing);
     // A named pipe must be refused at once, not waited for.
     REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
@@ -307,7 +307,8 @@ TEST_CASE("names from files are made fit for messages", "[io][printable]") {
 }
 
 TEST_CASE("UTF-8 is told from what only looks like it", "[io][printable]") {
-    for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
+    for (const char* good :
+         {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
         CHECK(is_utf8(good));
     for (const char* bad : {"\x80", "a\xe9", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2y", "\xe0\x9f\xbf", "\xed\xa0\x80",
                             "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})

@@ -32,7 +32,8 @@ struct parsed_header {
 class header_handler {
 public:
     static constexpr std::size_t max_depth = 64;
-    static constexpr std::size_t max_rank = 1024;
+    /// The format has no limit. A growing shape takes three times its size for a while: that must not count.
+    static constexpr std::size_t max_rank = 65536;
 
     explicit header_handler(parsed_header& result) : result_(result) {}
 

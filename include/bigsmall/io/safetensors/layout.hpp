@@ -44,6 +44,10 @@ inline std::uint64_t safetensors_header_bytes(bytes_view first, std::uint64_t fi
     if (file_bytes < 8 || first.size() < 8)
         throw error(errc::truncated, "the file has only " + std::to_string(file_bytes) +
                                          " bytes; a safetensors file begins with 8 bytes of header length");
+    const auto guess = guess_format(first);
+    if (guess && *guess == "a bigsmall container")
+        throw error(errc::invalid_input, "this is a bigsmall container already, not a safetensors file")
+            .with_hint("decompress restores what is in it, transcode writes it again for another operating point");
     const std::uint64_t json_bytes = load_le<std::uint64_t>(first.data());
     std::string announced = "the header announces " + std::to_string(json_bytes) + " bytes of JSON, ";
     if (json_bytes <= max_safetensors_json_bytes && json_bytes >= 2) {
@@ -58,7 +62,6 @@ inline std::uint64_t safetensors_header_bytes(bytes_view first, std::uint64_t fi
     error e(errc::invalid_input, "this is not a safetensors file: " + announced);
     e.at_offset(0);
     // A length that is wrong in front of a '{' makes it look like one of ours, which was just refused.
-    const auto guess = guess_format(first);
     if (guess && *guess != "a safetensors file") e.with_hint("it looks like " + std::string(*guess));
     throw e;
 }
