@@ -233,9 +233,10 @@ command_spec verify_command() {
              "block, MD5 for each tensor, SHA-256 for each file. Prints one line for each problem, "
              "then OK or FAIL.",
              "OK means that every weight that was checked is bit-identical to the original.",
-             "The header, the index and the footer of a .bs file are there twice or can be done without. Damage "
-             "of one of them loses nothing, and decompress passes over it; verify calls it DAMAGED and the answer "
-             "is FAIL, because the next damage may be the last. An archive like that is to be made again."},
+             "The header, the index and the footer of a .bs file are there twice or can be done without (the index is "
+             "there once where a second copy would make the archive larger than its source). Damage of one of "
+             "them loses nothing, and decompress passes over it; verify calls it DAMAGED and the answer is FAIL, "
+             "because the next damage may be the last. An archive like that is to be made again."},
         .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = options(),
         .examples = {{"bigsmall verify model.bs", "Everything."},
