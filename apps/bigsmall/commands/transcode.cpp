@@ -136,7 +136,8 @@ std::vector<json_field> fields() {
 std::vector<option_spec> options() {
     return {{.name = "mode",
              .value = "MODE",
-             .help = "What to tune for: ratio is compress --storage, balanced is --balanced, speed is --inference.",
+             .help = "What to tune for: ratio is compress --storage, balanced is --balanced, speed is --inference. "
+                     "Small tensors that are coded together stay so, and no others are put together.",
              .fallback = "speed",
              .choices = {"ratio", "balanced", "speed"}},
             {.name = "n-streams",
