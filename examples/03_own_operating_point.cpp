@@ -14,7 +14,7 @@ struct without_classes : bigsmall::storage_policies {
 };
 using mine = bigsmall::basic_codec<without_classes>;
 using storage = bigsmall::basic_codec<bigsmall::storage_policies>;
-using reader = bigsmall::known_policies; // a policy_set: everything that the library writes
+using reader = bigsmall::known_policies; // a policy_set: everything that any of its points writes
 
 // Rows of a matrix whose scales differ.
 static bigsmall::byte_buffer make_weights(std::size_t rows, std::size_t columns) {
