@@ -208,11 +208,7 @@ private:
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = decoders_.borrow();
             try {
-                if (block.slice != nullptr)
-                    cache_.read(*source_, *block.slice, 0, raw, options_.codec, *memory);
-                else
-                    decode_block(source_->home_of(*block.content), *block.content, block.number, block.offset, raw,
-                                 options_.codec, *memory);
+                decode_wanted(*source_, block, raw, options_.codec, cache_, *memory);
             } catch (const error& failure) {
                 block.failure = damage_of(failure);
             }

@@ -50,6 +50,15 @@ inline std::vector<restore_job> all_jobs(const opened_archive& archive) {
 
 namespace detail {
 
+/// Fills `raw` with the bytes of a block, or with those of the slice that is wanted of it. Throws: as decode_block().
+inline void decode_wanted(const opened_container& container, const restore_block& block, bytes_span raw,
+                          const codec_ref& codec, bundle_cache& bundles, decode_memory& memory) {
+    if (block.slice != nullptr)
+        bundles.read(container, *block.slice, 0, raw, codec, memory);
+    else
+        decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw, codec, memory);
+}
+
 class restore_run {
 public:
     restore_run(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
@@ -92,11 +101,7 @@ private:
             const bytes_span raw = bytes_span(batch.raw).subspan(block.raw_at, block.raw_bytes);
             const auto memory = memories_.borrow();
             try {
-                if (block.slice != nullptr)
-                    bundles_.read(container, *block.slice, 0, raw, codec_, *memory);
-                else
-                    decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw,
-                                 codec_, *memory);
+                decode_wanted(container, block, raw, codec_, bundles_, *memory);
             } catch (const error& failure) {
                 block.failure = damage_of(failure);
                 std::fill(raw.begin(), raw.end(), std::uint8_t{0});

@@ -13,10 +13,12 @@ namespace bigsmall::io {
 /// First bytes that are enough for guess_format.
 inline constexpr std::size_t guess_format_bytes = 16;
 
+inline constexpr std::string_view our_format = "a bigsmall container";
+
 /// A noun phrase such as "a GGUF file", or nothing when the bytes say nothing.
 inline std::optional<std::string_view> guess_format(bytes_view first) noexcept {
     const std::string_view text = as_string_view(first);
-    if (text.starts_with("\211BSM\r\n\032\n")) return "a bigsmall container";
+    if (text.starts_with("\211BSM\r\n\032\n")) return our_format;
     if (text.starts_with("BGSM")) return "a container of the original Python BigSmall";
     if (text.starts_with("GGUF")) return "a GGUF file";
     if (text.starts_with("PK\x03\x04")) return "a zip archive, as PyTorch .bin and .pt files are";

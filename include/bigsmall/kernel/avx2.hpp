@@ -14,10 +14,9 @@
 #include <bigsmall/kernel/avx2_fields.hpp>
 #include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
 namespace bigsmall::kernel::avx2 {
-
-#define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 
 inline bool half_line_aligned(const std::uint8_t* to) noexcept {
     return reinterpret_cast<std::uintptr_t>(to) % 32 == 0;
@@ -253,8 +252,6 @@ BIGSMALL_TARGET_AVX2 inline std::uint8_t* rans_encode_rounds(const std::uint32_t
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(states + 8 * k), lanes[k]);
     return words;
 }
-
-#undef BIGSMALL_TARGET_AVX2
 
 inline constexpr table cached_functions{
     "avx2",

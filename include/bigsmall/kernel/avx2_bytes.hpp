@@ -10,10 +10,9 @@
 
 #include <bigsmall/kernel/avx2_fields.hpp>
 #include <bigsmall/kernel/scalar_bytes.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
 namespace bigsmall::kernel::avx2 {
-
-#define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
 template <unsigned RestBits>
 BIGSMALL_TARGET_AVX2 inline void part_bytes(const std::uint8_t* bytes, std::size_t count, std::uint8_t* symbols,
@@ -77,8 +76,6 @@ BIGSMALL_TARGET_AVX2 inline void join_bytes(const std::uint8_t* symbols, const s
     scalar::join_last_bytes<RestBits>(symbols + at, pairs + at / 4, RestBits == 3 ? singles + at / 8 : nullptr,
                                       count - at, bytes + at);
 }
-
-#undef BIGSMALL_TARGET_AVX2
 
 } // namespace bigsmall::kernel::avx2
 

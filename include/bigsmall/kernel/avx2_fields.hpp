@@ -9,10 +9,9 @@
 #include <immintrin.h>
 
 #include <bigsmall/kernel/scalar_fields.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
 namespace bigsmall::kernel::avx2 {
-
-#define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
 BIGSMALL_TARGET_AVX2 inline __m256i every_byte(unsigned value) noexcept {
     return _mm256_set1_epi8(static_cast<char>(value));
@@ -85,8 +84,6 @@ BIGSMALL_TARGET_AVX2 inline void join_fields(const std::uint8_t* lead, const std
     }
     scalar::join_fields(lead + i, six + i / 4 * 3, count - i, first, top + i, next + i);
 }
-
-#undef BIGSMALL_TARGET_AVX2
 
 } // namespace bigsmall::kernel::avx2
 

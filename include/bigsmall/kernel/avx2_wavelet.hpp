@@ -10,10 +10,9 @@
 
 #include <bigsmall/kernel/scalar_wavelet.hpp>
 #include <bigsmall/kernel/shuffles.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
 namespace bigsmall::kernel::avx2 {
-
-#define BIGSMALL_TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
 BIGSMALL_TARGET_AVX2 inline std::size_t count_ones(const std::uint8_t* bits, std::size_t count) noexcept {
     std::size_t ones = 0, i = 0;
@@ -110,8 +109,6 @@ BIGSMALL_TARGET_AVX2 inline std::size_t part(const std::uint8_t* symbols, std::s
     return taken +
            scalar::part<KeepZeros, KeepOnes>(symbols + i, count - i, first_one, bits + i / 8, more_zeros, more_ones);
 }
-
-#undef BIGSMALL_TARGET_AVX2
 
 } // namespace bigsmall::kernel::avx2
 

@@ -13,20 +13,11 @@
 #include <bigsmall/kernel/avx512_fields.hpp>
 #include <bigsmall/kernel/avx512_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
-// GCC 12's intrinsics read a deliberately undefined register, and GCC 12 then warns about its own header
-// (GCC bug 105593, fixed in 13).
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
+BIGSMALL_BEGIN_AVX512
 
 namespace bigsmall::kernel::avx512 {
-
-#define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((                                                                                                    \
-        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 inline bool line_aligned(const std::uint8_t* to) noexcept { return reinterpret_cast<std::uintptr_t>(to) % 64 == 0; }
 
@@ -218,8 +209,6 @@ BIGSMALL_TARGET_AVX512 inline std::uint8_t* rans_encode_rounds(const std::uint32
     return words;
 }
 
-#undef BIGSMALL_TARGET_AVX512
-
 inline constexpr table cached_functions{
     "avx512",
     {split16<0>, split32<0>, scalar::split<std::uint64_t, 0>},
@@ -256,8 +245,6 @@ inline constexpr table functions = [] {
 
 } // namespace bigsmall::kernel::avx512
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic pop
-#endif
+BIGSMALL_END_AVX512
 
 #endif

@@ -10,19 +10,11 @@
 
 #include <bigsmall/kernel/avx512_fields.hpp>
 #include <bigsmall/kernel/scalar_bytes.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
-// See avx512.hpp: GCC 12 warns about its own header.
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
+BIGSMALL_BEGIN_AVX512
 
 namespace bigsmall::kernel::avx512 {
-
-#define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((                                                                                                    \
-        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 template <unsigned RestBits>
 BIGSMALL_TARGET_AVX512 inline void part_bytes(const std::uint8_t* bytes, std::size_t count, std::uint8_t* symbols,
@@ -89,12 +81,8 @@ BIGSMALL_TARGET_AVX512 inline void join_bytes(const std::uint8_t* symbols, const
                                       count - at, bytes + at);
 }
 
-#undef BIGSMALL_TARGET_AVX512
-
 } // namespace bigsmall::kernel::avx512
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic pop
-#endif
+BIGSMALL_END_AVX512
 
 #endif

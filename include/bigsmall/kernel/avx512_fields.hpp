@@ -9,19 +9,11 @@
 #include <immintrin.h>
 
 #include <bigsmall/kernel/scalar_fields.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
-// See avx512.hpp: GCC 12 warns about its own header.
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
+BIGSMALL_BEGIN_AVX512
 
 namespace bigsmall::kernel::avx512 {
-
-#define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((                                                                                                    \
-        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 inline constexpr std::uint64_t first_48 = (std::uint64_t{1} << 48) - 1;
 
@@ -97,12 +89,8 @@ BIGSMALL_TARGET_AVX512 inline void join_fields(const std::uint8_t* lead, const s
     scalar::join_fields(lead + i, six + i / 4 * 3, count - i, first, top + i, next + i);
 }
 
-#undef BIGSMALL_TARGET_AVX512
-
 } // namespace bigsmall::kernel::avx512
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic pop
-#endif
+BIGSMALL_END_AVX512
 
 #endif

@@ -11,19 +11,11 @@
 #include <immintrin.h>
 
 #include <bigsmall/core/bytes.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
 
-// See avx512.hpp: GCC 12 warns about its own header.
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
+BIGSMALL_BEGIN_AVX512
 
 namespace bigsmall::kernel::avx512 {
-
-#define BIGSMALL_TARGET_AVX512                                                                                         \
-    __attribute__((                                                                                                    \
-        target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vpopcntdq,avx2,bmi,bmi2,popcnt")))
 
 /// The last, incomplete word of a bitmap. A masked load touches no byte that its mask leaves out.
 BIGSMALL_TARGET_AVX512 inline std::uint64_t last_bits(const std::uint8_t* bits, std::size_t count) noexcept {
@@ -136,12 +128,8 @@ BIGSMALL_TARGET_AVX512 inline void remap(const std::uint8_t* symbols, std::size_
         out[i] = map[symbols[i]];
 }
 
-#undef BIGSMALL_TARGET_AVX512
-
 } // namespace bigsmall::kernel::avx512
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-#pragma GCC diagnostic pop
-#endif
+BIGSMALL_END_AVX512
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Writing and reading the bitmaps of a wavelet tree (wavelet_tree.hpp), piece by piece.
+// Writing the bitmaps of a wavelet tree (wavelet_tree.hpp), piece by piece.
 //
 // Symbols are cut into pieces that fit a first-level cache. The bitmaps of a piece follow each other node by node, each
 // padded to a byte; their sizes are nowhere stored, because the set bits of a node count the symbols of its children.

@@ -45,7 +45,7 @@ inline std::uint64_t safetensors_header_bytes(bytes_view first, std::uint64_t fi
         throw error(errc::truncated, "the file has only " + std::to_string(file_bytes) +
                                          " bytes; a safetensors file begins with 8 bytes of header length");
     const auto guess = guess_format(first);
-    if (guess && *guess == "a bigsmall container")
+    if (guess == our_format)
         throw error(errc::invalid_input, "this is a bigsmall container already, not a safetensors file")
             .with_hint("decompress restores what is in it, transcode writes it again for another operating point");
     const std::uint64_t json_bytes = load_le<std::uint64_t>(first.data());
