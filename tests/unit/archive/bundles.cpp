@@ -100,6 +100,10 @@ TEST_CASE("parts are not bundled where that is larger", "[archive]") {
 TEST_CASE("files and tensors do not share a bundle", "[archive]") {
     const temporary_directory dir;
     write_file(dir / "model" / "m.safetensors", many_small(10, 1));
+    safetensors_builder strange; // of a type that nobody knows: bytes, as files are
+    for (std::size_t i = 0; i < 10; ++i)
+        strange.add(std::to_string(i), "X8", noise(40, i));
+    write_file(dir / "model" / "strange.safetensors", strange.build());
     for (int i = 0; i < 10; ++i)
         write_file(dir / "model" / ("config" + std::to_string(i) + ".json"),
                    "{\"model_type\": \"llama\", \"n\": " + std::to_string(i) + "}\n");
