@@ -40,22 +40,32 @@ void save_headers(const std::filesystem::path& to) {
     save(to, "length_only", byte_buffer{2, 0, 0, 0, 0, 0, 0, 0});
 }
 
+/// As the fuzz target wants it: the number of receipts, then the index.
+byte_buffer fuzzed_index(const container_index& index) {
+    byte_buffer bytes = encode_index(index);
+    bytes.insert(bytes.begin(), static_cast<std::uint8_t>(index.first_bundle()));
+    return bytes;
+}
+
+/// Those that are not called lean_ are of the time before feature_lean_index, and stay.
 void save_containers(const std::filesystem::path& to) {
     const sample made = make_sample();
-    save(to, "sample", made.bytes);
-    save(to, "aligned_blocks", make_sample(9000, 4500).bytes);
-    save(to, "cut", bytes_view(made.bytes).first(made.bytes.size() - 50));
+    save(to, "lean_sample", made.bytes);
+    save(to, "lean_aligned_blocks", make_sample(9000, 4500).bytes);
+    save(to, "lean_cut", bytes_view(made.bytes).first(made.bytes.size() - 50));
     byte_buffer damaged = made.bytes;
     damaged[damaged.size() - 10] ^= 1;
-    save(to, "damaged_footer", damaged);
+    save(to, "lean_damaged_footer", damaged);
     memory_sink empty;
     container_writer(empty).finish({});
-    save(to, "empty", empty.bytes());
+    save(to, "lean_empty", empty.bytes());
     save(to, "original_python", as_bytes_view(std::string_view("BGSM\x01\x00\x02\x00\x00\x00{}", 12)));
-    save(to, "raw_index", encode_index(made.index));
-    save(to, "raw_index_empty", encode_index({}));
-    save(to, "bundles", sample_with_bundles().bytes);
-    save(to, "raw_index_bundles", encode_index(sample_with_bundles().index));
+    save(to, "lean_index", fuzzed_index(made.index));
+    save(to, "lean_index_empty", fuzzed_index({}));
+    save(to, "lean_bundles", sample_with_bundles().bytes);
+    save(to, "lean_shared_blocks", sample_with_shared_blocks().bytes);
+    save(to, "lean_index_shared_blocks", fuzzed_index(sample_with_shared_blocks().index));
+    save(to, "lean_index_bundles", fuzzed_index(sample_with_bundles().index));
 }
 
 } // namespace

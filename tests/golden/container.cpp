@@ -45,3 +45,7 @@ TEST_CASE("a container of version 1 restores its directory forever", "[golden]")
 TEST_CASE("a container with bundles restores its directory forever", "[golden]") {
     check_restores("container_v1_bundles", 3);
 }
+
+TEST_CASE("a container with a lean index and shared blocks restores its directory forever", "[golden]") {
+    check_restores("container_v1_lean", 2);
+}

@@ -112,7 +112,7 @@ json json_of(const stat_result& result) {
                            {"raw_bytes", one.raw_bytes},
                            {"compressed_bytes", one.stored_bytes},
                            {"ratio_pct", percent_json(one.stored_bytes, one.raw_bytes)},
-                           {"md5", one.md5},
+                           {"md5", one.md5.empty() ? json(nullptr) : json(one.md5)},
                            {"duplicate_of", one.duplicate() ? json(one.duplicate_of) : json(nullptr)},
                            {"duplicate_member", one.duplicate() ? json(one.duplicate_member) : json(nullptr)}});
     json codecs = json::array();
@@ -158,7 +158,8 @@ std::vector<json_field> fields() {
             {"tensors[].raw_bytes", "integer", "uncompressed bytes"},
             {"tensors[].compressed_bytes", "integer", "stored bytes; 0 for a duplicate"},
             {"tensors[].ratio_pct", "number or null", "100 * compressed_bytes / raw_bytes, two places"},
-            {"tensors[].md5", "string", "MD5 of the uncompressed bytes in hexadecimal"},
+            {"tensors[].md5", "string or null",
+             "MD5 of the uncompressed bytes in hexadecimal; null when the receipts of the file are damaged"},
             {"tensors[].duplicate_of", "string or null",
              "name of the tensor whose bytes it shares; null when it is stored itself. Bytes of no tensor go by the "
              "source file that they are in, and those in a .bs file that is not there by that file"},

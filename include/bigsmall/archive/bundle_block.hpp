@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include <bigsmall/archive/hash.hpp>
 #include <bigsmall/codec/codec_ref.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/dtype.hpp>
@@ -35,20 +34,14 @@ struct raw_bundle {
 
 struct coded_bundle {
     std::uint64_t raw_bytes = 0;
-    md5_digest md5{};
     byte_buffer stored;
     coding_label label;
     std::uint64_t checksum = 0;
 };
 
-inline coded_bundle code_bundle(const raw_bundle& raw, const codec_ref& codec, const hash_methods& methods,
-                                scratch& memory) {
+inline coded_bundle code_bundle(const raw_bundle& raw, const codec_ref& codec, scratch& memory) {
     coded_bundle out;
     out.raw_bytes = raw.bytes.size();
-    md5_hasher md5;
-    md5.start(methods.md5());
-    md5.update(raw.bytes);
-    out.md5 = md5.finish();
     out.stored.resize(codec.bound(raw.bytes.size()));
     const encoded_block block = codec.encode({raw.type, 0, 0, raw.parts}, raw.bytes, out.stored, memory);
     out.stored.resize(block.bytes);
@@ -60,7 +53,6 @@ inline coded_bundle code_bundle(const raw_bundle& raw, const codec_ref& codec, c
 /// Appends a bundle to a container and says in `entry` where it is.
 inline void write_bundle(const coded_bundle& bundle, io::container_writer& writer, io::content_entry& entry) {
     entry.raw_bytes = bundle.raw_bytes;
-    entry.md5 = bundle.md5;
     entry.block_bytes = bundle.raw_bytes;
     entry.offset = writer.append_block(bundle.stored);
     entry.blocks = {{bundle.stored.size(), bundle.checksum, bundle.label.grouping, bundle.label.entropy}};

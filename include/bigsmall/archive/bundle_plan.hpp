@@ -50,15 +50,16 @@ public:
         return plan_.members[member].extents[extent];
     }
 
+    /// Fills `to` from byte `from` of a content on.
     /// Throws: errc::io, errc::truncated; errc::invalid_input when a file has changed.
-    void read(std::uint32_t content, bytes_span to) {
+    void read(std::uint32_t content, std::uint64_t from, bytes_span to) {
         const std::uint32_t member = plan_.contents[content].member;
         if (!file_ || member != member_) {
             require_unchanged(plan_.members[member].file);
             file_.emplace(plan_.members[member].file.path);
             member_ = member;
         }
-        file_->read(extent_of(content).begin, to);
+        file_->read(extent_of(content).begin + from, to);
     }
 
     raw_bundle read(const planned_bundle& bundle) {
@@ -66,7 +67,7 @@ public:
         raw.type = extent_of(bundle.contents.front()).type;
         raw.bytes.reserve(static_cast<std::size_t>(bundle.raw_bytes));
         for (const std::uint32_t content : bundle.contents)
-            read(content, raw.add(extent_of(content).bytes));
+            read(content, 0, raw.add(extent_of(content).bytes));
         return raw;
     }
 
@@ -109,6 +110,7 @@ public:
         if (options_.group_streams) {
             choice grouped = choose(by_role(small_), e);
             grouped.add(choose(by_type(without(grouped.bundles)), e));
+            merge_neighbours(grouped);
             if (grouped.saved_bytes > chosen.saved_bytes) chosen = std::move(grouped);
         }
         std::sort(chosen.bundles.begin(), chosen.bundles.end(), [](const planned_bundle& a, const planned_bundle& b) {
@@ -212,6 +214,56 @@ private:
                 kept.bundles.push_back(std::move(bundles[i]));
             });
         return kept;
+    }
+
+    /// Roles that lie side by side and parts that are alone in theirs may share tables as well: each is tried with the
+    /// one before it, in the order of the file.
+    void merge_neighbours(choice& grouped) {
+        std::vector<planned_bundle> all = std::move(grouped.bundles);
+        for (const std::uint32_t content : without(all))
+            if (parts_.extent_of(content).bytes < groupable_bytes)
+                all.push_back({{content}, parts_.extent_of(content).bytes});
+        std::sort(all.begin(), all.end(), [&](const planned_bundle& a, const planned_bundle& b) {
+            const std::string left = type_key(parts_.extent_of(a.contents.front()));
+            const std::string right = type_key(parts_.extent_of(b.contents.front()));
+            return left != right ? left < right : a.contents.front() < b.contents.front();
+        });
+        grouped.bundles.clear();
+        std::uint64_t last_bytes = 0;
+        for (planned_bundle& bundle : all) {
+            check_cancelled(options_);
+            const std::uint64_t bytes = bytes_of(bundle);
+            if (!grouped.bundles.empty() && merge(grouped, last_bytes, bundle, bytes)) continue;
+            grouped.bundles.push_back(std::move(bundle));
+            last_bytes = bytes;
+        }
+        std::erase_if(grouped.bundles, [](const planned_bundle& bundle) { return bundle.contents.size() < 2; });
+    }
+
+    /// Adds `next` to the last of the bundles when that is smaller than both; `last_bytes` is then of both.
+    bool merge(choice& grouped, std::uint64_t& last_bytes, const planned_bundle& next, std::uint64_t next_bytes) {
+        planned_bundle both = grouped.bundles.back();
+        both.raw_bytes += next.raw_bytes;
+        const bool same_type = type_key(parts_.extent_of(both.contents.front())) ==
+                               type_key(parts_.extent_of(next.contents.front()));
+        if (!same_type || both.raw_bytes > mixed_bundle_bytes) return false;
+        both.contents.insert(both.contents.end(), next.contents.begin(), next.contents.end());
+        std::sort(both.contents.begin(), both.contents.end()); // as slices lie in a bundle
+        const std::uint64_t bytes = bytes_of(both);
+        if (bytes >= last_bytes + next_bytes) return false;
+        grouped.saved_bytes += last_bytes + next_bytes - bytes;
+        grouped.bundles.back() = std::move(both);
+        last_bytes = bytes;
+        return true;
+    }
+
+    /// What a bundle, or a part alone, takes.
+    std::uint64_t bytes_of(const planned_bundle& bundle) {
+        const auto memory = memories_.borrow();
+        const raw_bundle raw = parts_.read(bundle);
+        if (bundle.contents.size() == 1) return bytes_alone(bundle, raw, *memory);
+        return encoded_bytes({raw.type, 0, 0, raw.parts}, raw.bytes, *memory) + block_entry_bytes +
+               slice_entry_bytes * bundle.contents.size();
     }
 
     /// Every content is in one of the bundles that are looked at together, so that no two threads meet in alone_.

@@ -2,6 +2,7 @@
 // Turns planned members into one container: read, hash, code and write overlap, batch after batch.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -49,6 +50,7 @@ public:
         pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, contents_of(bundles));
         file_chain files;
         part_chain parts;
+        equal_block_finder equal;
         e.template pipeline<pack_batch>(
             batches_in_flight(e.concurrency()),
             [&](pack_batch& batch) {
@@ -59,7 +61,10 @@ public:
                 io::member_entry& member = index.members[batch.member - first];
                 member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
             }),
-            parallel::in_order([&](pack_batch& batch) { parts.add(batch.bytes(), std::span(batch.pieces), e); }),
+            parallel::in_order([&](pack_batch& batch) {
+                parts.add(batch.bytes(), std::span(batch.pieces), e);
+                if (name.file.empty()) find_equal(batch, equal, e);
+            }),
             parallel::any_order([&](pack_batch& batch) { code(batch, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
         writer.finish(index, io::size_limit(index));
@@ -149,7 +154,7 @@ private:
         for_each_bundle(
             parts, bundles, options_, e,
             [&](const raw_bundle& raw, std::size_t i) {
-                coded[i] = code_bundle(raw, options_.codec, methods_, *memories_.borrow());
+                coded[i] = code_bundle(raw, options_.codec, *memories_.borrow());
             },
             [&](std::size_t i) {
                 write_bundle(coded[i], writer, index.contents[index.first_bundle() + i]);
@@ -164,11 +169,32 @@ private:
         return all;
     }
 
+    /// Only in a container that stands alone: siblings refer to contents by the place of their own blocks.
+    template <parallel::executor E>
+    static void find_equal(pack_batch& batch, equal_block_finder& finder, E& e) {
+        e.for_each(batch.blocks.size(), [&](std::size_t i) {
+            pack_block& block = batch.blocks[i];
+            block.fingerprint =
+                equal_block_finder::fingerprint(batch.bytes().subspan(block.raw_at, block.raw_bytes));
+        });
+        for (pack_block& block : batch.blocks)
+            block.equal = finder.find_or_add(block.fingerprint, block.content, block.begin, block.raw_bytes);
+    }
+
+    /// Reads the earlier block again: equal fingerprints are not equal bytes.
+    bool same_bytes(const known_block& earlier, bytes_view raw) const {
+        byte_buffer bytes(raw.size());
+        part_reader(plan_).read(earlier.content, earlier.begin, bytes);
+        return std::equal(raw.begin(), raw.end(), bytes.begin());
+    }
+
     template <parallel::executor E>
     void code(pack_batch& batch, E& e) {
         e.for_each(batch.blocks.size(), [&](std::size_t i) {
             pack_block& block = batch.blocks[i];
             const bytes_view raw = batch.bytes().subspan(block.raw_at, block.raw_bytes);
+            if (block.equal.earlier != nullptr && same_bytes(*block.equal.earlier, raw)) return;
+            block.equal.earlier = nullptr;
             const bytes_span out =
                 bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw_bytes));
             const auto memory = memories_.borrow();
@@ -178,14 +204,10 @@ private:
     }
 
     void write(const pack_batch& batch, io::container_index& index, io::container_writer& writer) {
-        for (const pack_block& block : batch.blocks) {
-            const bytes_view stored = bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes);
-            const std::uint64_t offset = writer.append_block(stored);
-            io::content_entry& content = index.contents[numbers_.at(block.content)];
-            if (block.first) content.offset = offset;
-            content.blocks.push_back(
-                {stored.size(), block.checksum, block.coded.label.grouping, block.coded.label.entropy});
-        }
+        for (const pack_block& block : batch.blocks)
+            append_block({bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes), block.checksum,
+                          block.coded.label, block.equal},
+                         index.contents[numbers_.at(block.content)], writer);
         for (const pack_piece& piece : batch.pieces)
             if (piece.wanted && piece.last) index.contents[numbers_.at(piece.content)].md5 = piece.md5;
         report(batch, writer);
@@ -220,7 +242,6 @@ private:
 
     const pack_plan& plan_;
     const pack_options& options_;
-    hash_methods methods_;
     parallel::object_pool<scratch> memories_;
     std::unordered_map<std::uint32_t, std::uint32_t> numbers_;
     std::unordered_map<std::uint32_t, stored_content> stored_;

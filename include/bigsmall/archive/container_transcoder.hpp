@@ -30,8 +30,8 @@ namespace bigsmall::archive::detail {
 /// stays a reference to it; one that lies elsewhere is stored where it is used.
 class container_transcoder {
 public:
-    container_transcoder(const transcode_options& options, std::uint64_t total_bytes)
-        : options_(options), cutter_(options.codec), total_bytes_(total_bytes) {}
+    container_transcoder(const transcode_options& options, std::uint64_t total_bytes, block_sharing sharing)
+        : options_(options), sharing_(sharing), cutter_(options.codec), total_bytes_(total_bytes) {}
 
     /// Writes `source` anew and returns the index. Throws: errc::corrupt, errc::truncated, errc::mismatch for damage;
     /// errc::missing; errc::io; errc::cancelled.
@@ -41,6 +41,7 @@ public:
         io::container_writer writer(to, io::required_features(index_));
         write_bundles(writer);
         restore_producer producer(jobs_);
+        equal_block_finder equal;
         e.template pipeline<transcode_batch>(
             batches_in_flight(e.concurrency()),
             [&](transcode_batch& batch) {
@@ -57,6 +58,7 @@ public:
             parallel::in_order([&](transcode_batch& batch) {
                 parts_.add(batch.bytes(), std::span(batch.pieces), e);
                 take(batch);
+                if (sharing_ == block_sharing::on) find_equal(batch, equal, e);
             }),
             parallel::any_order([&](transcode_batch& batch) { encode(batch, e); }),
             parallel::in_order([&](transcode_batch& batch) { write(batch, writer); }));
@@ -130,7 +132,7 @@ private:
             raw.type = types[i];
             for (const io::content_entry* slice : bundles_[i])
                 read_slice(*slice, raw.add(slice->raw_bytes), *decoder);
-            const coded_bundle coded = code_bundle(raw, options_.codec, methods_, encoder->codec);
+            const coded_bundle coded = code_bundle(raw, options_.codec, encoder->codec);
             require_decodes(coded.stored, raw.bytes, *encoder);
             write_bundle(coded, writer, index_.contents[index_.first_bundle() + i]);
             ++result_.blocks;
@@ -192,7 +194,8 @@ private:
         const auto found = done_.find({source_->siblings[old.home - 1].get(), old.offset});
         if (found == done_.end()) return false;
         const io::content_entry& stored = found->second;
-        if (stored.raw_bytes != old.raw_bytes || stored.md5 != old.md5) return false;
+        const bool other = stored.md5 != old.md5 && !source_->index().receipts_lost;
+        if (stored.raw_bytes != old.raw_bytes || other) return false;
         const std::string& name = source_->index().siblings[old.home - 1];
         auto at = std::find(index_.siblings.begin(), index_.siblings.end(), name);
         if (at == index_.siblings.end()) at = index_.siblings.insert(at, name);
@@ -245,8 +248,10 @@ private:
         batch.item = jobs_[batch.job].path;
         for (const restored_piece& piece : batch.pieces) {
             const io::extent_entry& extent = member.extents[piece.extent];
-            const io::content_entry& content = index_.contents[extent.content];
+            io::content_entry& content = index_.contents[extent.content];
             const extent_facts& facts = facts_[piece.extent];
+            // Lost receipts are made anew: the file's SHA-256 says that the bytes are right.
+            if (piece.last && source_->index().receipts_lost) content.md5 = piece.md5;
             if (piece.last && piece.md5 != content.md5) throw wrong_hash(batch, "MD5", facts.tensor);
             // The first extent that has a content brings its bytes; others only have their hashes compared.
             if (piece.first) owned_ = content.home == 0 && !begun_[extent.content];
@@ -261,12 +266,45 @@ private:
     }
 
     template <parallel::executor E>
+    static void find_equal(transcode_batch& batch, equal_block_finder& finder, E& e) {
+        e.for_each(batch.encoding.size(), [&](std::size_t i) {
+            batch.encoding[i].fingerprint = equal_block_finder::fingerprint(batch.encoding[i].raw);
+        });
+        for (transcode_block& block : batch.encoding)
+            block.equal = finder.find_or_add(block.fingerprint, block.content, block.begin, block.raw.size());
+    }
+
+    /// Decodes the bytes of the earlier block again, from the old blocks that they lie in: equal fingerprints are not
+    /// equal bytes.
+    bool same_bytes(const known_block& earlier, bytes_view raw, byte_buffer& room) {
+        const auto old_number = std::find(numbers_.begin(), numbers_.end(), earlier.content) - numbers_.begin();
+        const io::content_entry& old = source_->index().contents[static_cast<std::size_t>(old_number)];
+        const std::vector<std::uint64_t> offsets = io::block_offsets(old);
+        const auto memory = decoders_.borrow();
+        for (std::uint64_t at = 0; at < raw.size();) {
+            const std::uint64_t place = earlier.begin + at, number = place / old.block_bytes;
+            room.resize(static_cast<std::size_t>(io::raw_block_bytes(old, number)));
+            decode_block(source_->home_of(old), old, static_cast<std::size_t>(number),
+                         offsets[static_cast<std::size_t>(number)], room, options_.codec, *memory);
+            const bytes_view there = bytes_view(room).subspan(static_cast<std::size_t>(place % old.block_bytes));
+            const std::size_t both = std::min<std::size_t>(there.size(), raw.size() - static_cast<std::size_t>(at));
+            if (!std::equal(there.begin(), there.begin() + static_cast<std::ptrdiff_t>(both),
+                            raw.begin() + static_cast<std::ptrdiff_t>(at)))
+                return false;
+            at += both;
+        }
+        return true;
+    }
+
+    template <parallel::executor E>
     void encode(transcode_batch& batch, E& e) {
         e.for_each(batch.encoding.size(), [&](std::size_t i) {
             transcode_block& block = batch.encoding[i];
             const bytes_span out =
                 bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw.size()));
             const auto memory = encoders_.borrow();
+            if (block.equal.earlier != nullptr && same_bytes(*block.equal.earlier, block.raw, memory->again)) return;
+            block.equal.earlier = nullptr;
             block.coded = options_.codec.encode(block.info, block.raw, out, memory->codec);
             const bytes_view coded = out.first(block.coded.bytes);
             block.checksum = io::checksum(coded);
@@ -283,14 +321,10 @@ private:
     }
 
     void write(const transcode_batch& batch, io::container_writer& writer) {
-        for (const transcode_block& block : batch.encoding) {
-            const bytes_view stored = bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes);
-            const std::uint64_t offset = writer.append_block(stored);
-            io::content_entry& content = index_.contents[block.content];
-            if (block.first) content.offset = offset;
-            content.blocks.push_back(
-                {stored.size(), block.checksum, block.coded.label.grouping, block.coded.label.entropy});
-        }
+        for (const transcode_block& block : batch.encoding)
+            append_block({bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes), block.checksum,
+                          block.coded.label, block.equal},
+                         index_.contents[block.content], writer);
         result_.tensors += batch.tensors;
         result_.reencoded_tensors += batch.own_tensors;
         result_.blocks += batch.encoding.size();
@@ -311,6 +345,7 @@ private:
     }
 
     const transcode_options& options_;
+    block_sharing sharing_;
     const opened_container* source_ = nullptr;
     io::container_index index_;
     std::vector<restore_job> jobs_;
@@ -318,7 +353,6 @@ private:
     std::vector<bool> begun_;            // new contents of which bytes have come
     std::vector<std::vector<const io::content_entry*>> bundles_; // the old slices that make each new bundle
     bundle_cache cache_;
-    hash_methods methods_;
     std::vector<extent_facts> facts_;    // of the member that is being cut
     bool owned_ = false;                 // the current extent brings the bytes of its content
     std::map<old_place, io::content_entry> done_;

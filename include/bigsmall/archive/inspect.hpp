@@ -33,7 +33,7 @@ struct tensor_summary {
     std::uint64_t stored_bytes = 0;
     std::uint64_t blocks = 0;
     std::string coding;           ///< of most of its blocks; "duplicate", or "empty" when it has no bytes
-    std::string md5;              ///< hexadecimal
+    std::string md5;              ///< hexadecimal; empty when the receipts are damaged
     std::string duplicate_of;     ///< the tensor whose bytes it shares, else duplicate_member; empty: stored itself
     std::string duplicate_member; ///< the file of that one; the container that holds it when that is not there
     tensor_place place;
@@ -160,7 +160,7 @@ private:
         tensor.raw_bytes = content.raw_bytes;
         const io::content_entry& coded = content.is_slice() ? container.index().contents[content.bundle] : content;
         tensor.blocks = coded.blocks.size();
-        tensor.md5 = hex_of(content.md5);
+        if (!container.index().receipts_lost) tensor.md5 = hex_of(content.md5);
         if (coded.blocks.empty()) {
             tensor.coding = "empty";
             return;
@@ -172,7 +172,7 @@ private:
             return;
         }
         for (const io::block_entry& block : coded.blocks)
-            tensor.stored_bytes += block.stored_bytes;
+            tensor.stored_bytes += block.shared_at == 0 ? block.stored_bytes : 0;
         if (content.is_slice()) tensor.stored_bytes = share_of(content, coded, tensor.stored_bytes);
         tensor.coding = coding_of(coded);
     }
@@ -188,7 +188,12 @@ private:
     const origin* original_of(const opened_container& container, const io::content_entry& content,
                               const tensor_summary& tensor) {
         const bool slice = content.is_slice();
-        const std::uint64_t offset = slice ? container.index().contents[content.bundle].offset : content.offset;
+        // A content that shares all its blocks has no place of its own, but a number.
+        const io::container_index& index = container.index();
+        const std::uint64_t own = content.offset != 0
+                                      ? content.offset
+                                      : ~static_cast<std::uint64_t>(&content - index.contents.data());
+        const std::uint64_t offset = slice ? index.contents[content.bundle].offset : own;
         const place_in_file place{number_of(container, content.home), offset, slice ? content.offset : 0};
         if (content.home == 0) {
             const auto [at, is_new] = origins_.try_emplace(place, origin{tensor.name, tensor.member});

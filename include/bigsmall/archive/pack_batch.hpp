@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <bigsmall/archive/default_codec.hpp>
+#include <bigsmall/archive/equal_blocks.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/receipts.hpp>
 #include <bigsmall/core/bytes.hpp>
@@ -35,12 +36,14 @@ constexpr std::size_t batches_in_flight(std::size_t threads) noexcept { return 5
 
 struct pack_block {
     std::uint32_t content = 0; ///< index into pack_plan::contents
-    bool first = false;        ///< of its content
+    std::uint64_t begin = 0;   ///< in its content, raw
     block_info info;
     std::size_t raw_at = 0, raw_bytes = 0;
     std::size_t coded_at = 0; ///< place reserved in pack_batch::coded
     encoded_block coded;
     std::uint64_t checksum = 0;
+    std::uint64_t fingerprint = 0;
+    equal_block_finder::answer equal; ///< an earlier block that it equals, or itself for later ones
 };
 
 struct pack_piece : hashed_piece {
@@ -139,7 +142,7 @@ private:
         for (std::size_t at = 0; at < piece.bytes;) {
             pack_block block;
             block.content = piece.content;
-            block.first = piece.first && at == 0;
+            block.begin = done_ + at;
             block.info = {extent.type, extent.row_elems, (done_ + at) * 8 / extent.type.bits, {}, extent.last_elems};
             block.raw_at = piece.at + at;
             block.raw_bytes = static_cast<std::size_t>(std::min<std::uint64_t>(block_bytes_, piece.bytes - at));

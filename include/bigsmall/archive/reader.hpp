@@ -31,7 +31,7 @@ struct tensor_entry {
     std::vector<std::uint64_t> shape;
     std::uint64_t bytes = 0;
     std::string member; ///< the file that it belongs to
-    md5_digest md5{};
+    md5_digest md5{};   ///< zeros when the receipts of its container are damaged
     std::size_t container = 0; ///< which container of the archive lists it
     std::uint32_t content = 0; ///< which content in there it is
 };

@@ -152,10 +152,10 @@ private:
         block.number = block_;
         block.piece = batch.pieces.size();
         // Found on the way: asking for a block's offset is slow when it lies in another container.
-        block.offset = io::block_start(offset_, content.blocks[block_].stored_bytes);
+        block.offset = io::offset_of(content.blocks[block_], offset_);
         block.raw_at = static_cast<std::size_t>(raw_at);
         block.raw_bytes = static_cast<std::size_t>(raw_bytes);
-        offset_ = block.offset + content.blocks[block_].stored_bytes;
+        if (content.blocks[block_].shared_at == 0) offset_ = block.offset + content.blocks[block_].stored_bytes;
         ++block_;
         batch.blocks.push_back(std::move(block));
     }

@@ -45,7 +45,7 @@ transcode_result transcode_directory(const opened_archive& archive, const std::f
         inputs.require_apart(directory.final_path(shard.file));
     for (const carried_record& file : archive.shards().files)
         inputs.require_apart(directory.final_path(file.file));
-    container_transcoder transcoder(options, member_bytes(archive));
+    container_transcoder transcoder(options, member_bytes(archive), block_sharing::off);
     shard_index index = archive.shards();
     index.writer = std::string("bigsmall ") + version_string;
     std::uint64_t written = 0;
@@ -106,7 +106,7 @@ transcode_result transcode(const std::filesystem::path& source, const std::files
     } else {
         inputs_of(opened).require_apart(output);
         io::atomic_file file(output, options.existing);
-        detail::container_transcoder transcoder(options, detail::member_bytes(opened));
+        detail::container_transcoder transcoder(options, detail::member_bytes(opened), detail::block_sharing::on);
         transcoder.run(opened.containers().front(), file, e);
         result = transcoder.result();
         result.written_bytes = file.position();

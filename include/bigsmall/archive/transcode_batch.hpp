@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/equal_blocks.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/restore_batch.hpp>
@@ -23,12 +24,14 @@ namespace bigsmall::archive::detail {
 /// A block of the new archive.
 struct transcode_block {
     std::uint32_t content = 0; ///< index into the new contents
-    bool first = false;        ///< of its content
+    std::uint64_t begin = 0;   ///< in its content, raw
     block_info info;
     bytes_view raw;           ///< in the batch's raw or joined bytes
     std::size_t coded_at = 0; ///< place reserved in transcode_batch::coded
     encoded_block coded;
     std::uint64_t checksum = 0;
+    std::uint64_t fingerprint = 0;
+    equal_block_finder::answer equal; ///< an earlier block that it equals, or itself for later ones
 };
 
 struct transcode_batch : restore_batch {
@@ -109,7 +112,7 @@ private:
     void add(transcode_batch& batch, const extent_facts& facts, std::uint32_t content, bytes_view raw) {
         transcode_block block;
         block.content = content;
-        block.first = done_ == 0;
+        block.begin = done_;
         block.info = {facts.type, facts.row_elems, done_ * 8 / facts.type.bits, {}, facts.last_elems};
         block.raw = raw;
         block.coded_at = coded_bytes_;

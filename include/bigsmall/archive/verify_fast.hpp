@@ -46,6 +46,7 @@ private:
             {state.index_b_ok, "the second copy of the index is damaged"},
             {state.footer_b_ok, "the last footer is damaged"},
             {state.size_ok, size_text()},
+            {state.receipts_ok, "the receipts (the MD5 of each tensor) are damaged"},
         };
         for (const auto& [intact, what] : parts) {
             if (intact) continue;
@@ -87,8 +88,9 @@ private:
         for (const io::content_entry& content : index.contents) {
             if (content.home != home || content.blocks.empty()) continue;
             const auto at = there.find(content.offset);
-            const bool found =
-                at != there.end() && at->second->md5 == content.md5 && at->second->blocks == content.blocks;
+            const bool found = at != there.end() && at->second->blocks == content.blocks &&
+                               (at->second->md5 == content.md5 || index.receipts_lost ||
+                                sibling->index().receipts_lost);
             lost += found ? 0 : 1;
         }
         if (lost == 0) return;

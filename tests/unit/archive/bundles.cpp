@@ -97,6 +97,30 @@ TEST_CASE("parts are not bundled where that is larger", "[archive]") {
     CHECK(index_of(dir / "m.bs").bundles == 0);
 }
 
+TEST_CASE("roles that lie side by side share a bundle where that is smaller", "[archive]") {
+    const temporary_directory dir;
+    // Each alone in its role, of more bytes than a small part has, and all of one distribution.
+    safetensors_builder file;
+    for (const char* name : {"gate", "norm", "bias"})
+        file.add(name, "BF16", gaussian_bf16(3000, name[0]));
+    byte_buffer far = gaussian_bf16(3000, 9);
+    for (std::size_t i = 1; i < far.size(); i += 2)
+        far[i] ^= 0x20;
+    file.add("other_exponents", "BF16", far).add("other_type", "I16", gaussian_bf16(3000, 10));
+    write_file(dir / "m.safetensors", file.build());
+    archive::pack_options options = balanced();
+    pack(dir / "m.safetensors", dir / "apart.bs", options);
+    CHECK(index_of(dir / "apart.bs").bundles == 0);
+    options.group_streams = true;
+    pack(dir / "m.safetensors", dir / "m.bs", options);
+    const io::container_index index = index_of(dir / "m.bs");
+    CHECK(index.bundles == 1);
+    CHECK(slices_of(index) == 3);
+    CHECK(fs::file_size(dir / "m.bs") < fs::file_size(dir / "apart.bs"));
+    unpack(dir / "m.bs", dir / "back.safetensors");
+    CHECK(read_file(dir / "back.safetensors") == read_file(dir / "m.safetensors"));
+}
+
 TEST_CASE("files and tensors do not share a bundle", "[archive]") {
     const temporary_directory dir;
     write_file(dir / "model" / "m.safetensors", many_small(10, 1));
@@ -257,8 +281,8 @@ TEST_CASE("a bundle may have slices that no file uses", "[archive]") {
     io::container_index index = index_of(dir / "m.bs");
     const io::container_reader reader(std::make_shared<io::file_source>(dir / "m.bs"));
     io::memory_sink sink;
-    io::container_writer writer(sink, io::feature_bundles);
-    sink.write(bytes_view(whole).subspan(64, static_cast<std::size_t>(reader.footer().copy_a_offset) - 64));
+    io::container_writer writer(sink, io::required_features(index));
+    sink.write(bytes_view(whole).subspan(64, static_cast<std::size_t>(reader.footer().payload_end()) - 64));
     index.members.erase(index.members.begin());
     writer.finish(index);
     write_file(dir / "less.bs", sink.bytes());

@@ -161,7 +161,7 @@ TEST_CASE("a receipt that does not fit ends transcoding", "[archive][transcode]"
     const archive::opened_archive opened(dir / "m.bs");
     const auto with_index = [&](const io::container_index& index) {
         const byte_buffer whole = read_file(dir / "m.bs");
-        const std::uint64_t payload_end = opened.containers()[0].reader->footer().copy_a_offset;
+        const std::uint64_t payload_end = opened.containers()[0].reader->footer().payload_end();
         io::memory_sink sink;
         io::container_writer writer(sink, io::required_features(index));
         sink.write(bytes_view(whole).subspan(64, static_cast<std::size_t>(payload_end) - 64));

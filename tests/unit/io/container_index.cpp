@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
 #include <chrono>
-#include <functional>
 
-#include "io_fixtures.hpp"
+#include "index_rules.hpp"
 #include "support/catch.hpp"
 
 using namespace io_test;
 
 namespace {
-
-struct broken_rule {
-    std::function<void(container_index&)> change;
-    const char* says;
-};
 
 // One change each to the index of make_sample().
 std::vector<broken_rule> broken_contents() {
@@ -70,20 +64,6 @@ std::vector<broken_rule> broken_members() {
     };
 }
 
-/// A whole index in which one section is replaced by `body`.
-byte_buffer with_section(const container_index& index, std::uint8_t tag, const byte_buffer& body) {
-    const byte_buffer raw = encode_index(index);
-    byte_cursor in(raw);
-    io::detail::byte_writer out;
-    while (in.left() > 0) {
-        const auto found = in.read<std::uint8_t>();
-        const bytes_view old = in.take(in.read_varint());
-        out.u8(found);
-        out.sized(found == tag ? bytes_view(body) : old);
-    }
-    return out.take();
-}
-
 std::vector<broken_rule> broken_bundles() {
     return {
         {[](auto& i) { i.bundles = 7; }, "more bundles than contents"},
@@ -101,26 +81,13 @@ std::vector<broken_rule> broken_bundles() {
     };
 }
 
-/// Neither written nor read once one of the rules is broken.
-void check_refused(const std::vector<broken_rule>& rules, const container_index& sound) {
-    for (const broken_rule& rule : rules) {
-        container_index index = sound;
-        rule.change(index);
-        const error writing = thrown_by([&] { encode_index(index); });
-        INFO(writing.what());
-        CHECK(writing.code() == errc::invalid_argument);
-        CHECK(contains(writing.what(), rule.says));
-        CHECK(thrown_by([&] { check_index(index, errc::corrupt); }).code() == errc::corrupt);
-    }
-}
-
 } // namespace
 
 TEST_CASE("an index survives its round trip", "[io][index]") {
-    CHECK(decode_index(encode_index({})) == container_index{});
+    CHECK(again({}) == container_index{});
     const container_index index = make_sample().index;
-    CHECK(decode_index(encode_index(index)) == index);
-    CHECK(encode_index(decode_index(encode_index(index))) == encode_index(index));
+    CHECK(again(index) == index);
+    CHECK(encode_index(again(index)) == encode_index(index));
 }
 
 TEST_CASE("an empty index is these bytes", "[io][index]") {
@@ -128,34 +95,40 @@ TEST_CASE("an empty index is these bytes", "[io][index]") {
     CHECK(encode_index({}) == byte_buffer{1, 2, 0, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0, 5, 1, 0});
 }
 
-TEST_CASE("a small index is these bytes", "[io][index]") {
+TEST_CASE("a small index is these bytes, in both forms", "[io][index]") {
     container_index index;
     index.writer = "w";
     index.contents.resize(2);
     index.contents[1] = {300, {}, 256, 64, 0, no_bundle,
                          {{5, 0x0807060504030201u, 0x0102, 0x8001}, {6, 9, 0x0102, 0x8001}}};
+    index.contents[0].md5.fill(7);
+    index.contents[1].md5.fill(8);
     index.members.push_back(
         {member_kind::file, "f", 300, {}, {}, {{extent_kind::file, 0}, {extent_kind::file, 1}}});
-    byte_buffer expected{1, 3, 1, 'w', 0, 2, 1, 0};
-    const auto add = [&](std::initializer_list<int> bytes) {
-        for (const int b : bytes)
-            expected.push_back(static_cast<std::uint8_t>(b));
-    };
-    add({3, 43, 2, 0, 0, 0, 0, 0xac, 2, 0x80, 2, 0, 64});
-    expected.resize(expected.size() + 32); // two MD5s
-    add({4, 25, 1, 0x02, 0x01, 0x01, 0x80, 5, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0});
-    add({5, 42, 1, 1, 1, 'f', 0xac, 2});
-    expected.resize(expected.size() + 32); // a SHA-256
-    add({0, 2, 2, 2});
-    CHECK(encode_index(index) == expected);
-    CHECK(decode_index(expected) == index);
+    const byte_buffer receipts = encode_receipts(index);
+    CHECK(receipts.size() == 32);
+    for (const bool lean : {false, true}) {
+        byte_buffer expected{1, 3, 1, 'w', 0, 2, 1, 0};
+        const auto add = [&](std::initializer_list<int> bytes) {
+            for (const int b : bytes)
+                expected.push_back(static_cast<std::uint8_t>(b));
+        };
+        add({3, lean ? 11 : 43, 2, 0, 0, 0, 0, 0xac, 2, 0x80, 2, 0, 64});
+        if (!lean) expected.insert(expected.end(), receipts.begin(), receipts.end());
+        add({4, 25, 1, 0x02, 0x01, 0x01, 0x80, 5, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0});
+        add({5, 42, 1, 1, 1, 'f', 0xac, 2});
+        expected.resize(expected.size() + 32); // a SHA-256
+        add({0, 2, 2, 2});
+        if (lean) CHECK(encode_index(index) == expected);
+        CHECK(decode_index(expected, lean ? feature_lean_index : 0, lean ? receipts : byte_buffer()) == index);
+    }
 }
 
 TEST_CASE("bundles survive their round trip", "[io][index]") {
     const container_index index = sample_with_bundles().index;
-    CHECK(decode_index(encode_index(index)) == index);
-    CHECK(required_features(index) == feature_bundles);
-    CHECK(required_features(make_sample().index) == 0);
+    CHECK(again(index) == index);
+    CHECK(required_features(index) == (feature_bundles | feature_lean_index));
+    CHECK(required_features(make_sample().index) == feature_lean_index);
 }
 
 TEST_CASE("an index with bundles that breaks a rule is neither written nor read", "[io][index]") {
@@ -164,10 +137,13 @@ TEST_CASE("an index with bundles that breaks a rule is neither written nor read"
 
 TEST_CASE("a malformed section of bundles is refused", "[io][index]") {
     const container_index index = sample_with_bundles().index;
-    const auto says = [&](const byte_buffer& body) {
-        return std::string(thrown_by([&] { decode_index(with_section(index, 6, body)); }).what());
+    const auto read = [&](const byte_buffer& raw) {
+        return decode_index(raw, required_features(index), encode_receipts(index));
     };
-    CHECK_NOTHROW(decode_index(with_section(index, 6, {2, 0, 2, 1})));
+    const auto says = [&](const byte_buffer& body) {
+        return std::string(thrown_by([&] { read(with_section(index, 6, body)); }).what());
+    };
+    CHECK_NOTHROW(read(with_section(index, 6, {2, 0, 2, 1})));
     CHECK(contains(says({}), "no bundles"));
     CHECK(contains(says({0, 0, 2, 1}), "no bundles"));
     CHECK(contains(says({99, 0, 2, 1}), "more bundles than contents"));
@@ -177,7 +153,9 @@ TEST_CASE("a malformed section of bundles is refused", "[io][index]") {
     CHECK(contains(says({2, 2, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1}), "that is not there"));
     CHECK(contains(says({2, 0, 2, 0}), "is a bundle of"));
     CHECK(contains(says({2, 0, 2, 1, 0}), "malformed"));
-    CHECK(contains(says({1, 0, 0, 0}), "is a bundle of 7 bytes, but its slices have 22"));
+    const auto one_bundle = with_section(index, 6, {1, 0, 0, 0});
+    CHECK(contains(thrown_by([&] { decode_index(one_bundle, required_features(index), byte_buffer(5 * 16)); }).what(),
+                   "is a bundle of 7 bytes, but its slices have 22"));
 }
 
 TEST_CASE("an index that breaks a rule is neither written nor read", "[io][index]") {
@@ -187,7 +165,9 @@ TEST_CASE("an index that breaks a rule is neither written nor read", "[io][index
 
 TEST_CASE("malformed sections are refused", "[io][index]") {
     const container_index index = make_sample().index;
-    const auto refused = [&](const byte_buffer& raw) { return thrown_by([&] { decode_index(raw); }); };
+    const auto refused = [&](const byte_buffer& raw) {
+        return thrown_by([&] { decode_index(raw, feature_lean_index, encode_receipts(index)); });
+    };
     CHECK(contains(refused({}).what(), "a section is missing"));
     CHECK(contains(refused({1, 2, 0, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0}).what(), "a section is missing"));
     CHECK(contains(refused({1, 2, 0, 0, 3, 1, 0}).what(), "a section is missing"));
@@ -206,33 +186,35 @@ TEST_CASE("malformed sections are refused", "[io][index]") {
     contents.varint(1);
     contents.varint(0);
     contents.varint(64);
-    contents.bytes(byte_buffer(16, 0));
     CHECK(contains(refused(with_section(index, 3, contents.take())).what(), "more blocks than the bytes"));
     CHECK(contains(refused(with_section(index, 4, {0})).what(), "more blocks than the bytes"));
 }
 
 TEST_CASE("sections that a later version may add are passed over or refused", "[io][index]") {
-    byte_buffer raw = encode_index(make_sample().index);
+    const container_index index = make_sample().index;
+    byte_buffer raw = encode_index(index);
     for (const int b : {64, 2, 9, 9, 200, 0})
         raw.push_back(static_cast<std::uint8_t>(b));
-    CHECK(decode_index(raw) == make_sample().index);
+    CHECK(decode_index(raw, feature_lean_index, encode_receipts(index)) == index);
     byte_buffer required = encode_index({});
     required.push_back(6);
     required.push_back(0);
-    CHECK(thrown_by([&] { decode_index(required); }).code() == errc::corrupt);
+    CHECK(thrown_by([&] { decode_index(required, feature_lean_index, {}); }).code() == errc::corrupt);
 }
 
 TEST_CASE("every prefix and every changed byte of a raw index is refused or keeps the rules", "[io][index]") {
-    const byte_buffer whole = encode_index(make_sample().index);
+    const container_index sound = make_sample().index;
+    const byte_buffer whole = encode_index(sound), receipts = encode_receipts(sound);
+    const auto read = [&](bytes_view raw) { return decode_index(raw, feature_lean_index, receipts); };
     for (std::size_t n = 0; n < whole.size(); ++n)
-        CHECK(thrown_by([&] { decode_index(bytes_view(whole).first(n)); }).code() == errc::corrupt);
+        CHECK(thrown_by([&] { read(bytes_view(whole).first(n)); }).code() == errc::corrupt);
     for (std::size_t at = 0; at < whole.size(); ++at)
         for (unsigned change = 1; change < 256; change += 2) {
             byte_buffer raw = whole;
             raw[at] = static_cast<std::uint8_t>(raw[at] ^ change);
             try {
-                const container_index index = decode_index(raw);
-                if (decode_index(encode_index(index)) != index) FAIL("byte " << at << " by " << change);
+                const container_index index = read(raw);
+                if (again(index) != index) FAIL("byte " << at << " by " << change);
             } catch (const error& e) {
                 if (e.code() != errc::corrupt) FAIL("byte " << at << " by " << change << ": " << e.what());
             }
@@ -265,9 +247,9 @@ TEST_CASE("the time for an index of 100,000 tensors is not quadratic", "[io][ind
     member.raw_bytes = member.header.size() + 100'000 * bytes;
     index.members.push_back(member);
     const auto start = std::chrono::steady_clock::now();
-    const byte_buffer raw = encode_index(index);
+    const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
     const auto written = std::chrono::steady_clock::now();
-    CHECK(decode_index(raw) == index);
+    CHECK(decode_index(raw, feature_lean_index, receipts) == index);
     const auto read = std::chrono::steady_clock::now();
     const auto seconds = [](auto d) { return std::chrono::duration<double>(d).count(); };
     INFO(raw.size() << " raw bytes encoded in " << seconds(written - start) << " s, decoded in "

@@ -83,7 +83,7 @@ TEST_CASE("the counts of an index cost at most 9 times the bytes behind them", "
     extents.varint(text_bytes);
     extents.bytes(byte_buffer(text_bytes, 2));
     for (const byte_buffer& raw : {index_with(2, siblings.take()), index_with(5, extents.take())})
-        CHECK(memory_of([&] { decode_index(raw); }) < 9 * raw.size());
+        CHECK(memory_of([&] { decode_index(raw, 0, {}); }) < 9 * raw.size());
 }
 
 TEST_CASE("siblings without a name, and more of them than a container may have, are refused", "[io][hostile]") {
@@ -92,7 +92,7 @@ TEST_CASE("siblings without a name, and more of them than a container may have, 
         body.varint(count);
         for (std::size_t i = 0; i < count; ++i)
             body.bytes(one);
-        const error e = thrown_by([&] { decode_index(index_with(2, body.take())); });
+        const error e = thrown_by([&] { decode_index(index_with(2, body.take()), 0, {}); });
         CHECK(e.code() == errc::corrupt);
         return std::string(e.what());
     };

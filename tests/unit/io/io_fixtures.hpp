@@ -169,7 +169,7 @@ inline sample make_sample(std::size_t tensor_bytes = 40, std::uint64_t block_byt
 inline sample sample_with_bundles() {
     sample made;
     memory_sink out;
-    container_writer writer(out, feature_bundles);
+    container_writer writer(out, feature_lean_index | feature_bundles);
     container_index& index = made.index;
     index.contents.resize(3);
     const auto slice = [&](std::size_t number, std::uint64_t raw_bytes, std::uint32_t bundle, std::uint64_t offset) {
@@ -177,12 +177,14 @@ inline sample sample_with_bundles() {
         content.raw_bytes = raw_bytes;
         content.bundle = bundle;
         content.offset = offset;
+        content.md5.fill(static_cast<std::uint8_t>(number));
     };
     slice(0, 10, 4, 0);
     slice(1, 7, 5, 0);
     slice(2, 5, 4, 10);
     for (const std::uint32_t bytes : {8u, 15u, 7u})
         index.contents.push_back(append_content(writer, noise(bytes, bytes), bytes));
+    index.contents[4].md5 = index.contents[5].md5 = {}; // bundles have none
     index.bundles = 2;
     index.members.push_back({member_kind::file, "f", 30, {}, {}, {}});
     for (std::uint32_t i = 0; i < 4; ++i)
@@ -191,6 +193,46 @@ inline sample sample_with_bundles() {
     writer.finish(index);
     made.bytes = out.take();
     return made;
+}
+
+/// Blocks a, b, c; then a content of b alone; then one of a, b and a c of its own. Nothing but a, b, c and c is stored.
+inline sample sample_with_shared_blocks() {
+    sample made;
+    memory_sink out;
+    container_writer writer(out);
+    container_index& index = made.index;
+    const byte_buffer a = noise(5000, 1), b = noise(5000, 2), c = noise(7, 3);
+    byte_buffer all = a;
+    all.insert(all.end(), b.begin(), b.end());
+    all.insert(all.end(), c.begin(), c.end());
+    index.contents.push_back(append_content(writer, all, 5000));
+    const std::vector<std::uint64_t> offsets = block_offsets(index.contents[0]);
+    const auto shared = [&](std::size_t i) {
+        block_entry block = index.contents[0].blocks[i];
+        block.shared_at = offsets[i];
+        return block;
+    };
+    content_entry second, third = index.contents[0];
+    second.raw_bytes = second.block_bytes = 5000;
+    second.blocks = {shared(1)};
+    const std::uint64_t own = writer.append_block(c);
+    third.offset = own;
+    third.blocks[0] = shared(0);
+    third.blocks[1] = shared(1);
+    index.contents.push_back(second);
+    index.contents.push_back(third);
+    index.members.push_back({member_kind::file, "f", 25'014, {}, {}, {}});
+    for (std::uint32_t i = 0; i < 3; ++i)
+        index.members[0].extents.push_back({extent_kind::file, i});
+    made.payload_end = writer.position();
+    writer.finish(index);
+    made.bytes = out.take();
+    return made;
+}
+
+/// An index, written and read again.
+inline container_index again(const container_index& index) {
+    return decode_index(encode_index(index), required_features(index), encode_receipts(index));
 }
 
 inline std::shared_ptr<const source> in_memory(byte_buffer bytes) {

@@ -22,8 +22,11 @@ inline constexpr std::string_view container_magic = "\211BSM\r\n\032\n"; // 89 '
 inline constexpr std::string_view footer_magic = "BSMindex";
 inline constexpr std::uint16_t container_major = 1; ///< a reader refuses a greater one
 inline constexpr std::uint16_t container_minor = 0; ///< a greater one only adds what may be passed over
-inline constexpr std::uint64_t feature_bundles = 1; ///< required-feature bit: small contents lie in bundles
-inline constexpr std::uint64_t known_features = feature_bundles; ///< what this reader understands
+
+// Required-feature bits.
+inline constexpr std::uint64_t feature_bundles = 1;    ///< small contents lie in bundles
+inline constexpr std::uint64_t feature_lean_index = 2; ///< what checks and headers repeat is not in the index
+inline constexpr std::uint64_t known_features = feature_bundles | feature_lean_index; ///< this reader's
 
 inline constexpr std::size_t container_header_bytes = 64;
 inline constexpr std::size_t container_footer_bytes = 96;
@@ -68,17 +71,22 @@ struct container_footer {
     std::uint64_t index_checksum = 0;
     std::uint64_t file_bytes = 0;
     std::uint64_t required_features = 0;
+    std::uint64_t receipts_bytes = 0; ///< directly in front of copy A; 0 without feature_lean_index
+    std::uint64_t receipts_checksum = 0;
+
+    /// Where the last block ends at the latest.
+    constexpr std::uint64_t payload_end() const noexcept { return copy_a_offset - receipts_bytes; }
 
     bool operator==(const container_footer&) const = default;
 };
 
-/// The footer of a file whose payload ends at `payload_end`. With one copy of the index, A is B.
-constexpr container_footer make_footer(std::uint64_t payload_end, std::uint64_t stored_bytes, std::uint64_t raw_bytes,
+/// The footer of a file whose index begins at `copy_a_offset`. With one copy of the index, A is B.
+constexpr container_footer make_footer(std::uint64_t copy_a_offset, std::uint64_t stored_bytes, std::uint64_t raw_bytes,
                                        std::uint64_t index_checksum, std::uint64_t required_features = 0,
                                        int copies = 2) noexcept {
     container_footer footer;
-    footer.copy_a_offset = payload_end;
-    footer.copy_b_offset = copies == 1 ? payload_end : payload_end + stored_bytes + container_footer_bytes;
+    footer.copy_a_offset = copy_a_offset;
+    footer.copy_b_offset = copies == 1 ? copy_a_offset : copy_a_offset + stored_bytes + container_footer_bytes;
     footer.stored_bytes = stored_bytes;
     footer.raw_bytes = raw_bytes;
     footer.index_checksum = index_checksum;
@@ -134,7 +142,8 @@ inline auto encode_footer(const container_footer& footer) noexcept {
     std::uint8_t* to = bytes.data() + 16;
     for (const std::uint64_t field :
          {footer.copy_a_offset, footer.copy_b_offset, footer.stored_bytes, footer.raw_bytes,
-          footer.index_checksum, footer.file_bytes, footer.required_features}) {
+          footer.index_checksum, footer.file_bytes, footer.required_features, footer.receipts_bytes,
+          footer.receipts_checksum}) {
         store_le(to, field);
         to += sizeof field;
     }
@@ -153,6 +162,9 @@ inline std::optional<container_footer> parse_footer(bytes_view bytes) noexcept {
     const int copies = field(0) == field(1) ? 1 : 2;
     container_footer footer = make_footer(field(0), field(2), field(3), field(4), field(6), copies);
     if (footer.copy_b_offset != field(1) || footer.file_bytes != field(5)) return std::nullopt;
+    footer.receipts_bytes = field(7);
+    footer.receipts_checksum = field(8);
+    if (footer.receipts_bytes > footer.copy_a_offset - container_header_bytes) return std::nullopt;
     footer.major = load_le<std::uint16_t>(bytes.data() + 8);
     footer.minor = load_le<std::uint16_t>(bytes.data() + 10);
     return footer;

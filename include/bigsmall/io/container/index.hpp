@@ -23,19 +23,22 @@ struct block_entry {
     std::uint64_t checksum = 0;     ///< XXH3-64 of the stored bytes
     std::uint16_t grouping = 0;
     std::uint16_t entropy = 0;
+    /// offset in this file of the equal block whose stored bytes these are; 0: has its own
+    std::uint64_t shared_at = 0;
 
     bool operator==(const block_entry&) const = default;
 };
 
 inline constexpr std::uint32_t no_bundle = std::numeric_limits<std::uint32_t>::max();
 
-/// A string of bytes: a tensor, a gap, or a whole small file. Its blocks follow one another in the payload; that of a
-/// slice is the block of its bundle.
+/// A string of bytes: a tensor, a gap, or a whole small file. Those of its blocks that have bytes of their own follow
+/// one another in the payload; that of a slice is the block of its bundle.
 struct content_entry {
     std::uint64_t raw_bytes = 0;
-    md5_digest md5{};
+    md5_digest md5{}; ///< of a bundle, whose slices have theirs: zeros
     std::uint64_t block_bytes = 0;    ///< raw bytes of each block but the last, which may be shorter; slice: 0
-    std::uint64_t offset = 0;         ///< of the first block, in the file that holds it; slice: in its bundle, raw
+    /// of the first block of its own, in the file that holds it; slice: in its bundle, raw
+    std::uint64_t offset = 0;
     std::uint32_t home = 0;           ///< 0: this file; k > 0: siblings[k - 1]
     std::uint32_t bundle = no_bundle; ///< slice: the content that it is a part of
     std::vector<block_entry> blocks;  ///< slice: none
@@ -77,9 +80,11 @@ struct container_index {
     bool directory = false;            ///< the source was a directory, not one file
     std::vector<std::string> siblings; ///< relative paths of other containers that hold some of the contents
     std::vector<content_entry> contents;
-    std::uint32_t bundles = 0; ///< so many of the last contents are bundles
+    std::uint32_t bundles = 0;   ///< so many of the last contents are bundles
+    bool receipts_lost = false;  ///< read from a file in which the MD5s are damaged: they are zeros
     std::vector<member_entry> members;
 
+    /// Contents that are no bundles come first; each has a receipt.
     std::size_t first_bundle() const noexcept { return contents.size() - bundles; }
 
     bool operator==(const container_index&) const = default;

@@ -37,7 +37,7 @@ inline std::uint64_t size_limit(const container_index& index) noexcept {
 
 /// What a reader has to know for that index: bits of the header and the footers.
 inline std::uint64_t required_features(const container_index& index) noexcept {
-    return index.bundles > 0 ? feature_bundles : 0;
+    return feature_lean_index | (index.bundles > 0 ? feature_bundles : 0);
 }
 
 /// Raw bytes of block number `block` of a content.
@@ -46,24 +46,28 @@ inline std::uint64_t raw_block_bytes(const content_entry& content, std::uint64_t
     return content.raw_bytes - begin < content.block_bytes ? content.raw_bytes - begin : content.block_bytes;
 }
 
-/// Where the last block of a content ends. For an index that check_index() accepts.
+/// Where a block lies when those of its content before it end at `position`.
+inline std::uint64_t offset_of(const block_entry& block, std::uint64_t position) noexcept {
+    return block.shared_at != 0 ? block.shared_at : block_start(position, block.stored_bytes);
+}
+
+/// Where the last block of its own of a content ends. For an index that check_index() accepts.
 inline std::uint64_t blocks_end(const content_entry& content) noexcept {
     std::uint64_t position = content.offset;
     for (const block_entry& block : content.blocks)
-        position = block_start(position, block.stored_bytes) + block.stored_bytes;
+        if (block.shared_at == 0) position = block_start(position, block.stored_bytes) + block.stored_bytes;
     return position;
 }
 
-/// The file offset of every block of a content, and behind them where the last one ends. For an index that
+/// The file offset of every block of a content, and behind them where the last one of its own ends. For an index that
 /// check_index() accepts.
 inline std::vector<std::uint64_t> block_offsets(const content_entry& content) {
     std::vector<std::uint64_t> offsets;
     offsets.reserve(content.blocks.size() + 1);
     std::uint64_t position = content.offset;
     for (const block_entry& block : content.blocks) {
-        position = block_start(position, block.stored_bytes);
-        offsets.push_back(position);
-        position += block.stored_bytes;
+        offsets.push_back(offset_of(block, position));
+        if (block.shared_at == 0) position = offsets.back() + block.stored_bytes;
     }
     offsets.push_back(position);
     return offsets;
@@ -73,6 +77,7 @@ namespace detail {
 
 inline void check_blocks(const content_entry& content, const std::string& what, errc code) {
     std::uint64_t position = content.offset;
+    bool first = true;
     for (std::size_t i = 0; i < content.blocks.size(); ++i) {
         const std::uint64_t stored = content.blocks[i].stored_bytes;
         const std::string block = "block " + std::to_string(i) + " of " + what;
@@ -80,11 +85,18 @@ inline void check_blocks(const content_entry& content, const std::string& what, 
         if (stored > max_stored_block_bytes)
             throw error(code, block + " has " + std::to_string(stored) + " stored bytes, more than the " +
                                   std::to_string(max_stored_block_bytes) + " that a block may have");
-        const std::uint64_t start = block_start(position, stored);
-        if (i == 0 && start != position)
-            throw error(code, block + " starts at " + std::to_string(position) +
+        const std::uint64_t shared = content.blocks[i].shared_at;
+        const std::uint64_t from = shared != 0 ? shared : position;
+        const std::uint64_t start = block_start(from, stored);
+        if ((first || shared != 0) && start != from)
+            throw error(code, block + " starts at " + std::to_string(from) +
                                   ", which is not a multiple of " + std::to_string(block_alignment));
-        position = start + stored;
+        if (start < container_header_bytes)
+            throw error(code, block + " starts at " + std::to_string(start) + ", inside the file header");
+        if (shared == 0) {
+            position = start + stored;
+            first = false;
+        }
         // Far below 2^64, so that neither the rounding up nor the sum can wrap.
         if (start > std::numeric_limits<std::int64_t>::max())
             throw error(code, block + " lies beyond any file");
@@ -106,11 +118,43 @@ inline void check_content(const container_index& index, std::size_t number, errc
     if (content.blocks.size() != blocks)
         throw error(code, what + " has " + std::to_string(content.blocks.size()) + " blocks where its " +
                               std::to_string(content.raw_bytes) + " bytes make " + std::to_string(blocks));
-    if (content.offset < container_header_bytes && blocks > 0)
-        throw error(code, what + " starts at " + std::to_string(content.offset) + ", inside the file header");
     if (content.offset > std::numeric_limits<std::int64_t>::max())
         throw error(code, what + " lies beyond any file");
     check_blocks(content, what, code);
+}
+
+/// A block of this file may share the bytes of another one of as many raw bytes that has its own.
+inline void check_shared_blocks(const container_index& index, errc code) {
+    bool any = false;
+    for (const content_entry& content : index.contents)
+        for (const block_entry& block : content.blocks) {
+            any = any || block.shared_at != 0;
+            if (block.shared_at != 0 && content.home != 0)
+                throw error(code, "a block in a sibling file shares bytes of this one");
+        }
+    if (!any) return;
+    struct owner {
+        std::uint64_t offset, raw_bytes;
+        const block_entry* block;
+    };
+    std::vector<owner> owners, sharing;
+    for (const content_entry& content : index.contents) {
+        if (content.home != 0) continue;
+        const std::vector<std::uint64_t> offsets = block_offsets(content);
+        for (std::size_t b = 0; b < content.blocks.size(); ++b)
+            (content.blocks[b].shared_at != 0 ? sharing : owners)
+                .push_back({offsets[b], raw_block_bytes(content, b), &content.blocks[b]});
+    }
+    const auto by_offset = [](const owner& a, const owner& b) { return a.offset < b.offset; };
+    std::sort(owners.begin(), owners.end(), by_offset);
+    for (const owner& one : sharing) {
+        const auto at = std::lower_bound(owners.begin(), owners.end(), one, by_offset);
+        block_entry expected = *one.block;
+        expected.shared_at = 0;
+        if (at == owners.end() || at->offset != one.offset || at->raw_bytes != one.raw_bytes || *at->block != expected)
+            throw error(code, "a block shares the bytes of one at " + std::to_string(one.offset) +
+                                  ", where there is none like it");
+    }
 }
 
 /// Bundles are the last contents, of one block each, and hold nothing but their slices, which follow one another in the
@@ -236,6 +280,7 @@ inline void check_index(const container_index& index, errc code) {
     detail::check_paths(index, code);
     for (std::size_t i = 0; i < index.contents.size(); ++i)
         detail::check_content(index, i, code);
+    detail::check_shared_blocks(index, code);
     detail::check_bundles(index, code);
     for (const member_entry& member : index.members)
         detail::extent_walk(index, member, code).check();
@@ -251,7 +296,7 @@ inline void check_within_payload(const container_index& index, std::uint64_t pay
     std::vector<range> ranges;
     for (std::size_t i = 0; i < index.contents.size(); ++i) {
         const content_entry& content = index.contents[i];
-        if (content.home != 0 || content.blocks.empty()) continue;
+        if (content.home != 0 || blocks_end(content) == content.offset) continue; // none of its own
         ranges.push_back({content.offset, blocks_end(content), i});
         if (ranges.back().end <= payload_end) continue;
         throw error(code, "content " + std::to_string(i) + " ends at byte " +

@@ -27,7 +27,7 @@ namespace bigsmall::io {
 /// Const member functions may be called from many threads at once. Movable.
 class container_reader {
 public:
-    /// Which of the doubly kept parts are undamaged.
+    /// Which of the parts that opening can do without are undamaged.
     struct health {
         bool header_ok = false;
         bool footer_a_ok = false;
@@ -35,9 +35,10 @@ public:
         bool index_a_ok = false;
         bool index_b_ok = false;
         bool size_ok = false; ///< the file has exactly the bytes that its footer announces
+        bool receipts_ok = false; ///< the MD5s of the contents are there
 
         bool all_ok() const noexcept {
-            return header_ok && footer_a_ok && footer_b_ok && index_a_ok && index_b_ok && size_ok;
+            return header_ok && footer_a_ok && footer_b_ok && index_a_ok && index_b_ok && size_ok && receipts_ok;
         }
     };
 
@@ -49,10 +50,10 @@ public:
             const detail::tail_view tail(*file_);
             footer_ = detail::find_footer(*file_, tail);
             require_supported(footer_.major, footer_.required_features);
-            index_ = decode_index(detail::read_raw_index(*file_, tail, footer_));
-            if (required_features(index_) != footer_.required_features)
+            read_index(tail);
+            if ((required_features(index_) | feature_lean_index) != (footer_.required_features | feature_lean_index))
                 throw error(errc::corrupt, "the index needs other features than the footer names");
-            check_within_payload(index_, footer_.copy_a_offset, errc::corrupt);
+            check_within_payload(index_, footer_.payload_end(), errc::corrupt);
         } catch (error& e) {
             e.in_file(file_->name());
             throw;
@@ -97,7 +98,7 @@ public:
                        byte_buffer& stored) const {
         const std::string place = "block " + std::to_string(block) + " (bytes " + std::to_string(offset) +
                                   " to " + std::to_string(offset + entry.stored_bytes) + " of the file)";
-        if (offset > footer_.copy_a_offset || entry.stored_bytes > footer_.copy_a_offset - offset)
+        if (offset > footer_.payload_end() || entry.stored_bytes > footer_.payload_end() - offset)
             throw error(errc::corrupt, place + " lies behind the payload").in_file(file_->name());
         stored.resize(static_cast<std::size_t>(entry.stored_bytes));
         file_->read(offset, stored);
@@ -118,6 +119,17 @@ private:
         health found;
     };
 
+    void read_index(const detail::tail_view& tail) {
+        const byte_buffer raw = detail::read_raw_index(*file_, tail, footer_);
+        byte_buffer room;
+        const bytes_view receipts = tail.get(footer_.payload_end(), footer_.receipts_bytes, room);
+        index_ = decode_index(raw, footer_.required_features, receipts);
+        index_.receipts_lost = footer_.receipts_bytes > 0 && checksum(receipts) != footer_.receipts_checksum;
+        if (!index_.receipts_lost) return;
+        for (content_entry& content : index_.contents)
+            content.md5 = {};
+    }
+
     void number_blocks() {
         std::size_t blocks = 0;
         for (const content_entry& content : index_.contents)
@@ -128,8 +140,8 @@ private:
             first_block_.push_back(offsets_.size());
             std::uint64_t position = content.offset;
             for (const block_entry& block : content.blocks) {
-                offsets_.push_back(block_start(position, block.stored_bytes));
-                position = offsets_.back() + block.stored_bytes;
+                offsets_.push_back(offset_of(block, position));
+                if (block.shared_at == 0) position = offsets_.back() + block.stored_bytes;
             }
         }
     }
@@ -164,6 +176,7 @@ private:
         };
         found.index_a_ok = intact(footer_.copy_a_offset);
         found.index_b_ok = intact(footer_.copy_b_offset);
+        found.receipts_ok = !index_.receipts_lost;
         found.size_ok = file_->size() == footer_.file_bytes;
         return found;
     }

@@ -143,10 +143,11 @@ inline std::optional<bytes_view> intact_copy(const source& file, const tail_view
 
 /// The raw index, from the copy at the end or, when that is damaged, from the other. Throws: errc::corrupt.
 inline byte_buffer read_raw_index(const source& file, const tail_view& tail, const container_footer& footer) {
-    if (footer.raw_bytes > max_raw_index_bytes(footer.stored_bytes))
-        throw error(errc::corrupt, "the index announces " + std::to_string(footer.raw_bytes) +
-                                       " bytes, far more than its " + std::to_string(footer.stored_bytes) +
-                                       " stored bytes can hold");
+    const std::uint64_t most = max_raw_index_bytes(footer.stored_bytes);
+    if (footer.raw_bytes > most || footer.receipts_bytes > most - footer.raw_bytes)
+        throw error(errc::corrupt, "the index announces " + std::to_string(footer.raw_bytes) + " bytes and " +
+                                       std::to_string(footer.receipts_bytes) + " of receipts, far more than its " +
+                                       std::to_string(footer.stored_bytes) + " stored bytes can need");
     byte_buffer room;
     for (const std::uint64_t offset : {footer.copy_b_offset, footer.copy_a_offset})
         if (const auto stored = intact_copy(file, tail, offset, footer, room))

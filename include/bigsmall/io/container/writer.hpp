@@ -22,7 +22,7 @@ class container_writer {
 public:
     /// Writes the file header. The sink must outlive the writer. `required_features`: what the index will need, as
     /// required_features() says. Throws: errc::io.
-    explicit container_writer(sink& to, std::uint64_t required_features = 0)
+    explicit container_writer(sink& to, std::uint64_t required_features = feature_lean_index)
         : to_(to), base_(to.position()), features_(required_features) {
         container_header header;
         header.required_features = features_;
@@ -46,28 +46,33 @@ public:
         return start;
     }
 
-    /// Writes both copies of the index with their footers, or one when two would make the container larger than
-    /// `most_bytes`. Nothing may be appended afterwards.
+    /// Writes the receipts and both copies of the index with their footers, or one when two would make the container
+    /// larger than `most_bytes`. Nothing may be appended afterwards.
     /// Throws: errc::invalid_argument when the index breaks a rule or describes blocks that were not written;
     /// errc::limit when it would be larger than readers accept; errc::io.
     void finish(const container_index& index, std::uint64_t most_bytes = ~std::uint64_t{0}) {
         if (required_features(index) != features_)
             throw error(errc::invalid_argument, "the index needs other features than the header has announced");
-        const byte_buffer raw = encode_index(index);
-        const std::uint64_t payload_end = position();
-        check_within_payload(index, payload_end, errc::invalid_argument);
+        if (index.receipts_lost) throw error(errc::invalid_argument, "the index has lost its receipts");
+        const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
+        check_within_payload(index, position(), errc::invalid_argument);
+        to_.write(receipts);
+        const std::uint64_t copy_a_offset = position();
         // Small indexes are worth the slowest level; large ones are mostly checksums, which gain nothing.
         const byte_buffer stored = zstd_compress(raw, raw.size() <= 128 * KiB ? 19 : 9);
-        if (stored.size() > max_stored_index_bytes || raw.size() > max_raw_index_bytes(stored.size()))
+        if (stored.size() > max_stored_index_bytes || raw.size() + receipts.size() > max_raw_index_bytes(stored.size()))
             throw error(errc::limit, "the index of this container would have " + std::to_string(raw.size()) +
                                          " bytes, more than readers accept");
         const std::uint64_t copy_bytes = stored.size() + container_footer_bytes;
-        const int copies = payload_end + 2 * copy_bytes <= most_bytes ? 2 : 1;
-        const auto footer =
-            encode_footer(make_footer(payload_end, stored.size(), raw.size(), checksum(stored), features_, copies));
+        const int copies = copy_a_offset + 2 * copy_bytes <= most_bytes ? 2 : 1;
+        container_footer footer =
+            make_footer(copy_a_offset, stored.size(), raw.size(), checksum(stored), features_, copies);
+        footer.receipts_bytes = receipts.size();
+        footer.receipts_checksum = receipts.empty() ? 0 : checksum(receipts);
+        const auto footer_bytes = encode_footer(footer);
         for (int copy = 0; copy < copies; ++copy) {
             to_.write(stored);
-            to_.write(footer);
+            to_.write(footer_bytes);
         }
     }
 
