@@ -31,11 +31,12 @@ std::string version_of(const archive::container_summary& container) {
 // The parts of a container that exist twice or guard the rest, and whether each is sound.
 using health_line = std::pair<std::string_view, bool>;
 
-std::array<health_line, 6> health_of(const archive::container_summary& container) {
+std::array<health_line, 7> health_of(const archive::container_summary& container) {
     const auto& health = container.health;
     return {health_line{"header", health.header_ok}, {"footer_a", health.footer_a_ok},
             {"footer_b", health.footer_b_ok},        {"index_a", health.index_a_ok},
-            {"index_b", health.index_b_ok},          {"size", health.size_ok}};
+            {"index_b", health.index_b_ok},          {"size", health.size_ok},
+            {"receipts", health.receipts_ok}};
 }
 
 std::string health_text(const archive::container_summary& container) {
@@ -169,7 +170,8 @@ std::vector<json_field> file_fields() {
         {"containers[].index_health.footer_b", "boolean", "the last footer"},
         {"containers[].index_health.index_a", "boolean", "the first copy of the index"},
         {"containers[].index_health.index_b", "boolean", "the second copy of the index"},
-        {"containers[].index_health.size", "boolean", "the file ends where it says"}};
+        {"containers[].index_health.size", "boolean", "the file ends where it says"},
+        {"containers[].index_health.receipts", "boolean", "the MD5s of the tensors"}};
 }
 
 } // namespace
