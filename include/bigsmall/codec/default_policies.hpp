@@ -66,8 +66,7 @@ struct storage_policies {
 struct default_policies : balanced_policies {};
 
 /// Everything that any version of these policies has written. Archives add zstd: archive/default_codec.hpp.
-using known_policies =
-    detail::joined_set<storage_policies::grouping, one_of<grouping::byte_fields<3>>, storage_policies::entropy,
-                       one_of<entropy::huffman>>::type;
+using known_policies = detail::joined_set<storage_policies::grouping, one_of<grouping::byte_fields<3>>,
+                                          storage_policies::entropy, one_of<entropy::huffman>>::type;
 
 } // namespace bigsmall

@@ -22,8 +22,11 @@ namespace bigsmall::grouping {
 template <class Format>
 struct multiples {
     static constexpr wire_id id = Format::mantissa_bits == 23 ? 19 : Format::mantissa_bits == 7 ? 20 : 21;
-    static constexpr std::string_view name = id == 19 ? "multiples<f32>" : id == 20 ? "multiples<bf16>" : "multiples<f16>";
+    static constexpr std::string_view name = id == 19   ? "multiples<f32>"
+                                             : id == 20 ? "multiples<bf16>"
+                                                        : "multiples<f16>";
     static constexpr std::size_t streams = 8;
+    static constexpr bool explains_repeats = true;
 
     /// Worth trying when most of four places are multiples; where words do not come again they are not looked at.
     static bool applies(const dtype& type, bytes_view raw) noexcept {
@@ -103,8 +106,8 @@ struct multiples {
             } else {
                 // Normal and positive, so that no mode of the processor matters.
                 if ((rotated & 1) != 0 || rotated >> 24 == 0 || rotated >> 24 == 255) return status::corrupt;
-                multiply(in[0].subspan(at), in[zero_stream][r], std::bit_cast<float>(rotated >> 1),
-                         negative_zeros != 0, to);
+                multiply(in[0].subspan(at), in[zero_stream][r], std::bit_cast<float>(rotated >> 1), negative_zeros != 0,
+                         to);
             }
             at += static_cast<std::size_t>(words);
         }
@@ -238,9 +241,8 @@ private:
     static std::size_t covered_words(bytes_view place) noexcept {
         std::size_t covered = 0;
         const detail::unit_search<Format> search(place, 256);
-        for_each_run(search, [&](std::size_t, const detail::unit_run& run) {
-            covered += run.unit != 0 ? run.length : 0;
-        });
+        for_each_run(search,
+                     [&](std::size_t, const detail::unit_run& run) { covered += run.unit != 0 ? run.length : 0; });
         return covered;
     }
 };

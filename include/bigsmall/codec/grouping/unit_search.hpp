@@ -43,8 +43,7 @@ class unit_search {
 
 public:
     /// Integers of a run lie less than `spread` apart.
-    unit_search(bytes_view raw, int spread) noexcept
-        : raw_(raw), count_(raw.size() / sizeof(word)), spread_(spread) {}
+    unit_search(bytes_view raw, int spread) noexcept : raw_(raw), count_(raw.size() / sizeof(word)), spread_(spread) {}
 
     /// Shorter runs do not pay for their unit.
     static constexpr std::size_t least_length = 8;
@@ -65,7 +64,7 @@ public:
             const unit_run run = grown(begin, seen.greatest / guess);
             if (run.length >= least_length && price(run) < price(best)) best = run;
             // Larger guesses are fractions of this unit, or chance.
-            if (best.length >= 256 || price(best) <= 16 * std::bit_width(static_cast<unsigned>(guess))) break;
+            if (best.length >= 256 || price(best) <= 16 * bit_width(guess)) break;
         }
         return best;
     }
@@ -82,11 +81,15 @@ public:
     std::size_t count() const noexcept { return count_; }
 
 private:
+    static constexpr int bit_width(int value) noexcept {
+        return static_cast<int>(std::bit_width(static_cast<unsigned>(value)));
+    }
+
     /// Bits for a word, 16 to one: those of its integer, and its share of the unit's 48.
     static int price(const unit_run& run) noexcept {
         if (run.length < least_length) return 1 << 20;
-        const auto spread = static_cast<unsigned>(run.greatest - run.least);
-        return 16 * std::bit_width(spread) + static_cast<int>(768 / std::min<std::size_t>(run.length, 1024));
+        const int share = static_cast<int>(768 / std::min<std::size_t>(run.length, 1024));
+        return 16 * bit_width(run.greatest - run.least) + share;
     }
 
     static constexpr std::size_t window_words = 8;
@@ -138,7 +141,8 @@ private:
         // Half-way products are rounded to even words. Shorter words are rounded from F32: they keep off the ends.
         const bool shorter = Format::mantissa_bits < 23, even = here % 2 == 0 && !shorter;
         constexpr double margin = 0x1p-22;
-        const double low = below / times * (shorter ? 1 + margin : 1), high = above / times * (shorter ? 1 - margin : 1);
+        const double low = below / times * (shorter ? 1 + margin : 1),
+                     high = above / times * (shorter ? 1 - margin : 1);
         unit.low = std::max(unit.low, even ? low : std::nextafter(low, high));
         unit.high = std::min(unit.high, even ? high : std::nextafter(high, low));
     }
