@@ -67,22 +67,15 @@ public:
             e.for_each(count, [&](std::size_t i) { failures[begin + i] = check(blocks_[begin + i]); });
             for (std::size_t i = begin; i < begin + count; ++i) {
                 done_bytes += raw_bytes_of(blocks_[i]);
-                if (failures[i]) continue;
                 report_.bytes_checked += raw_bytes_of(blocks_[i]);
                 ++report_.blocks_checked;
             }
-            if (options_.progress != nullptr)
-                options_.progress->on_progress({"sample", done_bytes, total_bytes, 0});
+            if (options_.progress != nullptr) options_.progress->on_progress({"sample", done_bytes, total_bytes, 0});
         }
-        std::vector<place> decoded;
         const place_names names(archive_);
-        for (std::size_t i = 0; i < blocks_.size(); ++i) {
-            if (failures[i])
-                add_failure(blocks_[i], std::move(*failures[i]), names);
-            else
-                decoded.push_back(blocks_[i]);
-        }
-        count_tensors(decoded);
+        for (std::size_t i = 0; i < blocks_.size(); ++i)
+            if (failures[i]) add_failure(blocks_[i], std::move(*failures[i]), names);
+        count_tensors();
     }
 
 private:
@@ -193,9 +186,9 @@ private:
         add_problem(report_, std::move(found));
     }
 
-    void count_tensors(const std::vector<place>& decoded) {
+    void count_tensors() {
         std::set<std::pair<std::uint32_t, std::uint32_t>> touched;
-        for (const place& p : decoded)
+        for (const place& p : blocks_)
             touched.insert({p.container, p.content});
         for (std::uint32_t c = 0; c < archive_.containers().size(); ++c) {
             const opened_container& container = archive_.containers()[c];
@@ -223,6 +216,7 @@ private:
 /// Everything that verify_fast() checks, and then reads and decodes a random share of the blocks. A block's
 /// checksum covers what was stored; the hashes of whole tensors and files need verify().
 /// `fraction`: above 0, at most 1, of the number of blocks; at least one block is checked.
+/// A block that turns out to be damaged was checked, too, and so was its tensor: the figures tell the share looked at.
 /// Throws: errc::invalid_argument; as verify_fast(); errc::cancelled.
 template <parallel::executor E>
 verify_report verify_sample(const std::filesystem::path& archive, double fraction, std::uint64_t seed,

@@ -65,7 +65,8 @@ struct storage_policies {
 
 struct default_policies : balanced_policies {};
 
-/// Everything that any version of these policies has written. Archives add zstd: archive/default_codec.hpp.
+/// Everything that any version of these policies has written. Blocks of archives may have zstd as well:
+/// archive::readable_policies (archive/default_codec.hpp) reads both.
 using known_policies = detail::joined_set<storage_policies::grouping, one_of<grouping::byte_fields<3>>,
                                           storage_policies::entropy, one_of<entropy::huffman>>::type;
 
