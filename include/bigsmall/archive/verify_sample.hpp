@@ -72,10 +72,15 @@ public:
             }
             if (options_.progress != nullptr) options_.progress->on_progress({"sample", done_bytes, total_bytes, 0});
         }
+        std::vector<place> decoded;
         const place_names names(archive_);
-        for (std::size_t i = 0; i < blocks_.size(); ++i)
-            if (failures[i]) add_failure(blocks_[i], std::move(*failures[i]), names);
-        count_tensors();
+        for (std::size_t i = 0; i < blocks_.size(); ++i) {
+            if (failures[i])
+                add_failure(blocks_[i], std::move(*failures[i]), names);
+            else
+                decoded.push_back(blocks_[i]);
+        }
+        count_tensors(decoded);
     }
 
 private:
@@ -186,9 +191,9 @@ private:
         add_problem(report_, std::move(found));
     }
 
-    void count_tensors() {
+    void count_tensors(const std::vector<place>& decoded) {
         std::set<std::pair<std::uint32_t, std::uint32_t>> touched;
-        for (const place& p : blocks_)
+        for (const place& p : decoded)
             touched.insert({p.container, p.content});
         for (std::uint32_t c = 0; c < archive_.containers().size(); ++c) {
             const opened_container& container = archive_.containers()[c];
@@ -216,7 +221,7 @@ private:
 /// Everything that verify_fast() checks, and then reads and decodes a random share of the blocks. A block's
 /// checksum covers what was stored; the hashes of whole tensors and files need verify().
 /// `fraction`: above 0, at most 1, of the number of blocks; at least one block is checked.
-/// A block that turns out to be damaged was checked, too, and so was its tensor: the figures tell the share looked at.
+/// A block that turns out to be damaged was checked, too: blocks and bytes are those that were looked at.
 /// Throws: errc::invalid_argument; as verify_fast(); errc::cancelled.
 template <parallel::executor E>
 verify_report verify_sample(const std::filesystem::path& archive, double fraction, std::uint64_t seed,

@@ -163,7 +163,7 @@ inline unsigned repeats_in_256(bytes_view stream, std::size_t enough_bytes, std:
 /// which an LZ coder takes a word or two at a time. `mask` leaves bits out; zeros are no repeats, they have groupings
 /// of their own. Looks at eight places.
 inline unsigned near_repeats_in_256(bytes_view stream, std::size_t step_bytes, std::uint32_t mask) noexcept {
-    constexpr std::size_t places = 8, steps = 256;
+    constexpr std::size_t places = 4, steps = 256;
     const std::size_t place_bytes = steps * step_bytes + 4;
     if (stream.size() < place_bytes) return 0;
     std::array<std::uint32_t, 1024> last_with{};

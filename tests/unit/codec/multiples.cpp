@@ -3,6 +3,7 @@
 // does not fit lies beside them.
 #include <array>
 #include <bit>
+#include <cfenv>
 #include <cmath>
 
 #include <bigsmall/archive/default_codec.hpp>
@@ -141,4 +142,19 @@ TEST_CASE("planes for integers take floats where they are all there is", "[codec
     CHECK(basic_codec<planes_only>::encode(*find_dtype("F32"), raw, out, memory).label.grouping ==
           grouping::byte_planes<4>::id);
     CHECK_FALSE(grouping::byte_planes<4>::applies(*find_dtype("F32"), raw));
+}
+
+TEST_CASE("another rounding mode makes no wrong numbers", "[codec][multiples]") {
+    const byte_buffer raw = quantised<grouping::f32_words>(1024, 256, 16384);
+    const codec_ref codec = archive::recipe_of(operating_point::storage).codec;
+    scratch memory;
+    byte_buffer out(codec.bound(raw.size())), back(raw.size());
+    const std::size_t bytes = codec.encode(*find_dtype("F32"), raw, out, memory).bytes;
+    REQUIRE(std::fesetround(FE_UPWARD) == 0);
+    const status elsewhere = codec.decode(bytes_view(out).first(bytes), back, memory);
+    const bool applies = grouping::f32_multiples::applies(*find_dtype("F32"), raw);
+    REQUIRE(std::fesetround(FE_TONEAREST) == 0);
+    CHECK(elsewhere == status::unsupported);
+    CHECK_FALSE(applies);
+    CHECK(codec.decode(bytes_view(out).first(bytes), back, memory) == status::ok);
 }

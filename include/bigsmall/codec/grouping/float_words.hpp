@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSL-1.0
-// The floats of 16 and 32 bits as integers and back, in steps that give the same bits with any compiler flag and in any
-// floating-point mode but a rounding one: no sum follows a product (it might be fused), nothing is subnormal.
+// The floats of 16 and 32 bits as integers and back, in steps that give the same bits with any compiler and whether
+// subnormal numbers are flushed or not: no inexact product is summed (it might be fused), nothing is subnormal.
 #pragma once
 
 #include <algorithm>
 #include <bit>
+#include <cfenv>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -14,6 +15,9 @@
 namespace bigsmall::grouping {
 
 static_assert(std::numeric_limits<float>::is_iec559 && std::numeric_limits<double>::is_iec559);
+
+/// The rounding that files mean. A thread that has set another one can neither find multiples nor make them.
+inline bool rounds_to_nearest() noexcept { return std::fegetround() == FE_TONEAREST; }
 
 /// What multiples.hpp asks of a format: `word`, its bits; `rounded(x)`, the nearest number, ties to even;
 /// `value(magnitude)`, a word without its sign as a double, infinity's word going on as if it were a number;

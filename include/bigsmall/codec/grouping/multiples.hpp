@@ -31,7 +31,8 @@ struct multiples {
     /// Worth trying when most of four places are multiples; where words do not come again they are not looked at.
     static bool applies(const dtype& type, bytes_view raw) noexcept {
         if (type.kind != number_kind::floating || type.exponent_bits != Format::exponent_bits) return false;
-        if (type.bits != 8 * width || raw.size() % width != 0 || raw.size() < 64 * width) return false;
+        if (!rounds_to_nearest() || type.bits != 8 * width || raw.size() % width != 0 || raw.size() < 64 * width)
+            return false;
         constexpr std::size_t places = 4, place_bytes = place_words * width;
         const std::size_t step = raw.size() <= places * place_bytes ? place_bytes : raw.size() / places / 64 * 64;
         std::size_t seen = 0, covered = 0;
@@ -85,6 +86,7 @@ struct multiples {
     }
 
     static status merge(std::span<const bytes_view, streams> in, bytes_span raw, const kernel::table&) noexcept {
+        if (!rounds_to_nearest()) return status::unsupported;
         const std::size_t count = raw.size() / width, runs = in[zero_stream].size();
         if (raw.size() % width != 0 || in[0].size() != count) return status::corrupt;
         for (std::size_t p = 0; p < 4; ++p)
