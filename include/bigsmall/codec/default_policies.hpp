@@ -18,6 +18,7 @@
 #include <bigsmall/codec/grouping/zero_runs.hpp>
 #include <bigsmall/codec/policy_set.hpp>
 #include <bigsmall/codec/selector.hpp>
+#include <bigsmall/core/units.hpp>
 
 namespace bigsmall {
 
@@ -47,6 +48,18 @@ struct balanced_policies {
     using selector = selector::balanced;
 };
 
+namespace detail {
+
+/// A grouping that wins on small blocks and would only be tried in vain on others.
+template <class Grouping>
+struct in_small_blocks : Grouping {
+    static bool applies(const dtype& type, bytes_view raw) noexcept {
+        return raw.size() < 2 * MiB && Grouping::applies(type, raw);
+    }
+};
+
+} // namespace detail
+
 /// The fewest bytes.
 struct storage_policies {
     using grouping =
@@ -54,8 +67,8 @@ struct storage_policies {
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
                grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
                grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::sign_apart<2>, grouping::sign_apart<4>,
-               grouping::sign_planes<2>, grouping::sign_planes<4>, grouping::byte_fields<2>, grouping::f32_multiples,
-               grouping::bf16_multiples, grouping::f16_multiples>;
+               grouping::sign_planes<2>, grouping::sign_planes<4>, detail::in_small_blocks<grouping::byte_fields<2>>,
+               grouping::f32_multiples, grouping::bf16_multiples, grouping::f16_multiples>;
     using entropy = one_of<entropy::stored, entropy::constant, entropy::rans, entropy::basic_wavelet<1000, 18>,
                            entropy::basic_classed_wavelet<1000, 18>>;
     using selector = selector::smallest;

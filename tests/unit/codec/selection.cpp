@@ -114,6 +114,10 @@ TEST_CASE("floats of one byte leave their noise out of the tree", "[codec]") {
     };
     CHECK(grouping_of(std::type_identity<inference_policies>{}) == grouping::byte_fields<3>::id);
     CHECK(grouping_of(std::type_identity<balanced_policies>{}) == grouping::byte_fields<2>::id);
+    // The fewest bytes: small blocks are tried both ways, large ones whole.
+    CHECK(detail::in_small_blocks<grouping::byte_fields<2>>::applies(*find_dtype("F8_E4M3"), raw));
+    CHECK_FALSE(
+        detail::in_small_blocks<grouping::byte_fields<2>>::applies(*find_dtype("F8_E4M3"), byte_buffer(2 * MiB)));
     // Three values: here the sign is no noise, since it depends on the magnitude.
     for (std::uint8_t& byte : raw)
         byte = std::array<std::uint8_t, 3>{0x38, 0xb8, 0xc0}[random.below(3)];
