@@ -34,6 +34,8 @@ template <std::size_t WidthBytes>
 struct field_planes;
 template <std::size_t WidthBytes>
 struct joint_fields;
+template <class Format>
+struct multiples;
 template <std::size_t WidthBytes>
 struct sign_apart;
 template <std::size_t WidthBytes>

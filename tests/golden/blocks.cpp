@@ -51,6 +51,6 @@ TEST_CASE("every wire id has a golden block", "[golden]") {
         groupings.insert(coded[0]);
         entropies.insert(coded[2]);
     }
-    CHECK(groupings.size() == 19);
+    CHECK(groupings.size() == 22);
     CHECK(entropies.size() == 7);
 }

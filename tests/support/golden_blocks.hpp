@@ -3,6 +3,7 @@
 // writes new files and by the test that decodes the committed ones.
 #pragma once
 
+#include <bit>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -91,6 +92,39 @@ inline bigsmall::byte_buffer echoes(std::size_t size_bytes, std::size_t distance
     return raw;
 }
 
+// Integers times a scale for each row of 100, some rows of other words, and perhaps zeros with a sign. The words are
+// those of a format whose upper half, or all, an F32 is.
+inline bigsmall::byte_buffer scaled_integers(std::size_t count, std::size_t width, bool negative_zeros) {
+    bigsmall::laws::fixed_random random(count + width);
+    bigsmall::byte_buffer raw;
+    float scale = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i % 100 == 0) scale = 0.01f + static_cast<float>(random.below(1000)) * 0.00001f;
+        const int integer = static_cast<int>(random.below(61)) - 30;
+        std::uint32_t bits = std::bit_cast<std::uint32_t>(static_cast<float>(integer) * scale);
+        if (integer == 0 && negative_zeros) bits = 0x80000000u;
+        if (i / 100 % 9 == 8)
+            bits = std::bit_cast<std::uint32_t>(1.0f) + static_cast<std::uint32_t>(random.below(1 << 23));
+        if (width == 2) bits = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+        for (std::size_t b = 0; b < width; ++b)
+            raw.push_back(static_cast<std::uint8_t>(bits >> (8 * b)));
+    }
+    return raw;
+}
+
+// The same in F16, small enough to be subnormal in part; the product of integer and scale is exact.
+inline bigsmall::byte_buffer scaled_integers_f16(std::size_t count) {
+    bigsmall::laws::fixed_random random(count);
+    bigsmall::byte_buffer raw;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto word =
+            static_cast<std::uint16_t>(random.below(20) * (i < count / 2 ? 3 : 5) | (random() >> 20 & 0x8000));
+        raw.push_back(static_cast<std::uint8_t>(word));
+        raw.push_back(static_cast<std::uint8_t>(word >> 8));
+    }
+    return raw;
+}
+
 template <class G, class E>
 void add(std::vector<block_case>& cases, std::string name, const char* dtype_name, bigsmall::byte_buffer raw,
          std::uint64_t row_elems = 0, std::uint64_t last_elems = 0) {
@@ -145,6 +179,9 @@ inline std::vector<block_case> block_cases() {
     add<g::sign_apart<4>, bigsmall::archive::entropy::zstd>(cases, "sign_apart_4", "F32", mirrored(4));
     add<g::sign_planes<2>, bigsmall::archive::entropy::zstd>(cases, "sign_planes_2", "F16", mirrored(2));
     add<g::sign_planes<4>, bigsmall::archive::entropy::zstd>(cases, "sign_planes_4", "F32", mirrored(4));
+    add<g::f32_multiples, e::wavelet>(cases, "multiples_f32", "F32", scaled_integers(4000, 4, true));
+    add<g::bf16_multiples, e::wavelet>(cases, "multiples_bf16", "BF16", scaled_integers(4000, 2, false));
+    add<g::f16_multiples, e::wavelet>(cases, "multiples_f16", "F16", scaled_integers_f16(4000));
     return cases;
 }
 

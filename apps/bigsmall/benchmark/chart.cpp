@@ -86,8 +86,9 @@ std::string chart_of(const benchmark_result& result) {
     std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + fixed(width, 0) + "\" height=\"" +
                       fixed(height, 0) + "\" font-family=\"sans-serif\" font-size=\"12\">\n" +
                       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
-    out +=
-        text_at(width / 2, 22, "middle", "Size against decoding speed, " + std::to_string(result.threads) + " threads");
+    out += text_at(width / 2, 22, "middle",
+                   "Size against decoding speed, " + std::to_string(result.threads) +
+                       (result.threads == 1 ? " thread" : " threads"));
     out += text_at(width / 2, height - 16, "middle", "decoding, memory to memory: MB/s, logarithmic");
     out +=
         "<g transform=\"translate(18 210) rotate(-90)\">" + text_at(0, 0, "middle", "size: % of the source") + "</g>\n";

@@ -143,7 +143,8 @@ std::vector<option_spec> options() {
             {.name = "n-streams",
              .value = "N",
              .help = "Split every tensor of N x 64 KiB or more into at least N blocks, 1 to 1024, so that as many "
-                     "threads can decode it. Costs a little size.",
+                     "threads can decode it. Each block is coded on its own: this costs a little size for "
+                     "most weights, and much where a tensor repeats itself.",
              .fallback = "1, blocks as large as the mode likes them"},
             {.name = "workers", .value = "N", .help = "The same as --threads."},
             threads_option(),

@@ -29,7 +29,7 @@ complete -c bigsmall -n '__fish_seen_subcommand_from decompress' -s q -l quiet -
 complete -c bigsmall -n '__fish_seen_subcommand_from decompress' -l no-progress -d 'Do not show progress on standard error.'
 complete -c bigsmall -n '__fish_seen_subcommand_from decompress' -s h -l help -d 'Print this help and exit.'
 complete -c bigsmall -n '__fish_seen_subcommand_from transcode' -l mode -x -a 'ratio balanced speed' -d 'What to tune for: ratio is compress --storage, balanced is --balanced, speed is --inference. Small tensors that are coded together stay so, and no others are put together.'
-complete -c bigsmall -n '__fish_seen_subcommand_from transcode' -l n-streams -x -d 'Split every tensor of N x 64 KiB or more into at least N blocks, 1 to 1024, so that as many threads can decode it. Costs a little size.'
+complete -c bigsmall -n '__fish_seen_subcommand_from transcode' -l n-streams -x -d 'Split every tensor of N x 64 KiB or more into at least N blocks, 1 to 1024, so that as many threads can decode it. Each block is coded on its own: this costs a little size for most weights, and much where a tensor repeats itself.'
 complete -c bigsmall -n '__fish_seen_subcommand_from transcode' -l workers -x -d 'The same as --threads.'
 complete -c bigsmall -n '__fish_seen_subcommand_from transcode' -l threads -x -d 'Number of threads, 1 to 1024. The output bytes do not depend on it.'
 complete -c bigsmall -n '__fish_seen_subcommand_from transcode' -s f -l force -d 'Overwrite the output when it exists already.'

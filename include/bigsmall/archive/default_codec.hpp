@@ -15,6 +15,20 @@ namespace bigsmall::archive {
 
 namespace detail {
 
+template <class Set>
+struct readers_with_zstd;
+template <class... Policies>
+struct readers_with_zstd<policy_set<Policies...>> {
+    using type = policy_set<Policies..., archive::entropy::zstd>;
+};
+
+} // namespace detail
+
+/// A policy_set: everything that the blocks of an archive may be coded with, the codec's own policies and zstd.
+using readable_policies = detail::readers_with_zstd<known_policies>::type;
+
+namespace detail {
+
 template <class List, class More>
 struct appended;
 template <class... Es, class More>
@@ -27,18 +41,10 @@ struct with_zstd : Policies {
     using entropy = typename appended<typename Policies::entropy, archive::entropy::basic_zstd<ZstdLevel>>::type;
 };
 
-template <class Set>
-struct readers_with_zstd;
-template <class... Policies>
-struct readers_with_zstd<policy_set<Policies...>> {
-    using type = policy_set<Policies..., archive::entropy::zstd>;
-};
-using readers = readers_with_zstd<known_policies>::type;
-
 // Not inline: an inline function would be compiled wherever it is used, in spite of `extern template`.
 template <class Policies, int ZstdLevel>
 codec_ref codec_with_zstd() noexcept {
-    return ref_of<with_zstd<Policies, ZstdLevel>, readers>();
+    return ref_of<with_zstd<Policies, ZstdLevel>, readable_policies>();
 }
 
 #ifdef BIGSMALL_EXTERN_CODECS
@@ -73,8 +79,7 @@ struct packing_recipe {
 inline packing_recipe recipe_of(operating_point point) noexcept {
     switch (point) {
     case operating_point::storage: return {"storage", detail::codec_with_zstd<storage_policies, 19>(), 4 * MiB, true};
-    case operating_point::inference:
-        return {"inference", detail::codec_with_zstd<inference_policies, 9>(), 256 * KiB};
+    case operating_point::inference: return {"inference", detail::codec_with_zstd<inference_policies, 9>(), 256 * KiB};
     case operating_point::balanced: break;
     }
     return {"balanced", detail::codec_with_zstd<balanced_policies, 9>(), 1 * MiB};

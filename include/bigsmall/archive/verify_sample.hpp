@@ -67,12 +67,10 @@ public:
             e.for_each(count, [&](std::size_t i) { failures[begin + i] = check(blocks_[begin + i]); });
             for (std::size_t i = begin; i < begin + count; ++i) {
                 done_bytes += raw_bytes_of(blocks_[i]);
-                if (failures[i]) continue;
                 report_.bytes_checked += raw_bytes_of(blocks_[i]);
                 ++report_.blocks_checked;
             }
-            if (options_.progress != nullptr)
-                options_.progress->on_progress({"sample", done_bytes, total_bytes, 0});
+            if (options_.progress != nullptr) options_.progress->on_progress({"sample", done_bytes, total_bytes, 0});
         }
         std::vector<place> decoded;
         const place_names names(archive_);
@@ -223,6 +221,7 @@ private:
 /// Everything that verify_fast() checks, and then reads and decodes a random share of the blocks. A block's
 /// checksum covers what was stored; the hashes of whole tensors and files need verify().
 /// `fraction`: above 0, at most 1, of the number of blocks; at least one block is checked.
+/// A block that turns out to be damaged was checked, too: blocks and bytes are those that were looked at.
 /// Throws: errc::invalid_argument; as verify_fast(); errc::cancelled.
 template <parallel::executor E>
 verify_report verify_sample(const std::filesystem::path& archive, double fraction, std::uint64_t seed,

@@ -11,12 +11,14 @@
 #include <bigsmall/codec/entropy/wavelet.hpp>
 #include <bigsmall/codec/grouping/byte_fields.hpp>
 #include <bigsmall/codec/grouping/joint_fields.hpp>
+#include <bigsmall/codec/grouping/multiples.hpp>
 #include <bigsmall/codec/grouping/planes.hpp>
 #include <bigsmall/codec/grouping/sign_apart.hpp>
 #include <bigsmall/codec/grouping/whole.hpp>
 #include <bigsmall/codec/grouping/zero_runs.hpp>
 #include <bigsmall/codec/policy_set.hpp>
 #include <bigsmall/codec/selector.hpp>
+#include <bigsmall/core/units.hpp>
 
 namespace bigsmall {
 
@@ -26,7 +28,7 @@ struct inference_policies {
         one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>, grouping::zero_runs<1>,
                grouping::zero_runs<2>, grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::byte_fields<2>,
-               grouping::byte_fields<3>>;
+               grouping::byte_fields<3>, grouping::f32_multiples, grouping::bf16_multiples, grouping::f16_multiples>;
     /// Only bitmaps that shrink by an eighth are coded: those of masks and of planes that are nearly constant.
     using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<8, 14>>;
     using selector = selector::fastest;
@@ -40,10 +42,23 @@ struct balanced_policies {
         one_of<grouping::whole, grouping::byte_planes<2>, grouping::byte_planes<4>, grouping::byte_planes<8>,
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
                grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
-               grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::byte_fields<2>>;
+               grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::byte_fields<2>, grouping::f32_multiples,
+               grouping::bf16_multiples, grouping::f16_multiples>;
     using entropy = one_of<entropy::stored, entropy::constant, entropy::basic_wavelet<128, 17>>;
     using selector = selector::balanced;
 };
+
+namespace detail {
+
+/// A grouping that wins on small blocks and would only be tried in vain on others.
+template <class Grouping>
+struct in_small_blocks : Grouping {
+    static bool applies(const dtype& type, bytes_view raw) noexcept {
+        return raw.size() < 2 * MiB && Grouping::applies(type, raw);
+    }
+};
+
+} // namespace detail
 
 /// The fewest bytes.
 struct storage_policies {
@@ -52,7 +67,8 @@ struct storage_policies {
                grouping::field_planes<2>, grouping::field_planes<4>, grouping::field_planes<8>,
                grouping::joint_fields<2>, grouping::joint_fields<4>, grouping::zero_runs<1>, grouping::zero_runs<2>,
                grouping::zero_runs<4>, grouping::zero_runs<8>, grouping::sign_apart<2>, grouping::sign_apart<4>,
-               grouping::sign_planes<2>, grouping::sign_planes<4>>;
+               grouping::sign_planes<2>, grouping::sign_planes<4>, detail::in_small_blocks<grouping::byte_fields<2>>,
+               grouping::f32_multiples, grouping::bf16_multiples, grouping::f16_multiples>;
     using entropy = one_of<entropy::stored, entropy::constant, entropy::rans, entropy::basic_wavelet<1000, 18>,
                            entropy::basic_classed_wavelet<1000, 18>>;
     using selector = selector::smallest;
@@ -62,9 +78,9 @@ struct storage_policies {
 
 struct default_policies : balanced_policies {};
 
-/// Everything that any version of these policies has written. Archives add zstd: archive/default_codec.hpp.
-using known_policies =
-    detail::joined_set<storage_policies::grouping, one_of<grouping::byte_fields<2>, grouping::byte_fields<3>>,
-                       storage_policies::entropy, one_of<entropy::huffman>>::type;
+/// Everything that any version of these policies has written. Blocks of archives may have zstd as well:
+/// archive::readable_policies (archive/default_codec.hpp) reads both.
+using known_policies = detail::joined_set<storage_policies::grouping, one_of<grouping::byte_fields<3>>,
+                                          storage_policies::entropy, one_of<entropy::huffman>>::type;
 
 } // namespace bigsmall

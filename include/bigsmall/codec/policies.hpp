@@ -127,8 +127,12 @@ concept merges_streams = requires(std::span<const bytes_view, G::streams> stream
 ///   part_of(streams, first, count, part) -> bool
 ///                                      the streams of a part of the words, see grouping/planes.hpp
 ///   for_repeats_of(type) -> bool       whether the grouping helps with blocks of this type only where bytes repeat:
-///   then
-///                                      it is tried in full when they seem to, and not otherwise
+///                                      then it is tried in full when they seem to, and not otherwise
+///   keeps_bytes = true                 its streams are bytes of the words, in which an LZ coder may find repeats, too
+///   explains_repeats = true            where it is the best one an LZ coder has little left to find
+///   noisy_bits(type) -> std::size_t    bits of an element that are nearly fair coins and go through entropy coding
+///   accepts(type, raw) -> bool         whether split accepts the block, be it worth trying or not: asked instead of
+///                                      applies() where a codec has no other grouping
 template <class G>
 concept grouping_policy = has_wire_name<G> &&(G::streams >= 1 && G::streams <= max_streams) &&
                           (plans_streams<G> || plans_with_memory<G>)&&applies_to_blocks<G> &&
@@ -137,8 +141,8 @@ concept grouping_policy = has_wire_name<G> &&(G::streams >= 1 && G::streams <= m
 /// Which candidate wins? The lowest cost; ties go to the lowest wire id.
 ///   cost(entropy id, coded_bytes, raw_bytes) -> std::size_t
 /// Optional:
-///   grouping_price(grouping id, type, coded_bytes) -> std::size_t
-///                                      added once for each block
+///   noise_price(noisy bits of an element, coded_bytes) -> std::size_t
+///                                      added once for each block whose grouping names its noisy_bits
 template <class S>
 concept selector_policy = requires(wire_id id, std::size_t n) {
     { S::cost(id, n, n) } -> std::same_as<std::size_t>;

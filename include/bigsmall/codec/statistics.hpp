@@ -159,4 +159,26 @@ inline unsigned repeats_in_256(bytes_view stream, std::size_t enough_bytes, std:
     return sampled == 0 ? 0 : repeated * 256 / sampled;
 }
 
+/// How many of 256 strings of four bytes, at words of `step_bytes`, are seen again nearby: palettes and few levels,
+/// which an LZ coder takes a word or two at a time. `mask` leaves bits out; zeros are no repeats, they have groupings
+/// of their own. Looks at eight places.
+inline unsigned near_repeats_in_256(bytes_view stream, std::size_t step_bytes, std::uint32_t mask) noexcept {
+    constexpr std::size_t places = 4, steps = 256;
+    const std::size_t place_bytes = steps * step_bytes + 4;
+    if (stream.size() < place_bytes) return 0;
+    std::array<std::uint32_t, 1024> last_with{};
+    const std::size_t stride = (stream.size() - place_bytes) / (places - 1) / 64 * 64;
+    unsigned seen = 0, again = 0;
+    for (std::size_t place = 0; place < (stride == 0 ? 1 : places); ++place) {
+        for (std::size_t i = 0; i < steps; ++i) {
+            const std::uint32_t text = load_le<std::uint32_t>(stream.data() + place * stride + i * step_bytes) & mask;
+            std::uint32_t& last = last_with[text * 0x9e3779b1u >> 22];
+            seen += text != 0;
+            again += text != 0 && last == text;
+            last = text;
+        }
+    }
+    return seen == 0 ? 0 : again * 256 / seen;
+}
+
 } // namespace bigsmall

@@ -204,6 +204,7 @@ TEST_CASE("a sample is a share of the blocks, chosen by its seed", "[archive]") 
         const auto report = sample(0.2, seed);
         CHECK(report.ok == sample(0.2, seed).ok);
         noticed += report.ok ? 0 : 1;
+        CHECK(report.blocks_checked == 3); // the damaged one among them
         if (report.ok) continue;
         CHECK(report.problems[0].tensor == "t1");
         CHECK(report.problems[0].block == 2u);
@@ -211,6 +212,9 @@ TEST_CASE("a sample is a share of the blocks, chosen by its seed", "[archive]") 
     CHECK(noticed > 1); // a share of 0.2 finds one block of 15 in 8 of 40 runs on average
     CHECK(noticed < 30);
     CHECK_FALSE(sample(1.0, 0).ok);
+    CHECK(sample(1.0, 0).blocks_checked == 15);
+    CHECK(sample(1.0, 0).bytes_checked == 60000);
+    CHECK(sample(1.0, 0).tensors_checked == 3);
 }
 
 TEST_CASE("comparing with a source names what differs", "[archive]") {

@@ -35,6 +35,9 @@ TEST_CASE("grouping policies obey the laws", "[codec][laws]") {
     CHECK(laws::broken_by_grouping<grouping::joint_fields<4>>(type("C64")) == "");
     CHECK(laws::broken_by_grouping<grouping::byte_fields<2>>(type("F8_E4M3")) == "");
     CHECK(laws::broken_by_grouping<grouping::byte_fields<3>>(type("F8_E5M2")) == "");
+    CHECK(laws::broken_by_grouping<grouping::f32_multiples>(type("F32")) == "");
+    CHECK(laws::broken_by_grouping<grouping::bf16_multiples>(type("BF16")) == "");
+    CHECK(laws::broken_by_grouping<grouping::f16_multiples>(type("F16")) == "");
     CHECK(laws::broken_by_grouping<grouping::sign_apart<2>>(type("F16")) == "");
     CHECK(laws::broken_by_grouping<grouping::sign_apart<4>>(type("F32")) == "");
     CHECK(laws::broken_by_grouping<grouping::sign_planes<2>>(type("BF16")) == "");

@@ -96,7 +96,7 @@ TEST_CASE("log2 in integers is the real logarithm rounded down", "[codec][statis
     CHECK(log2_in_4096ths(0xffffffffu) == 32 * 4096 - 1);
 }
 
-TEST_CASE("floats of one byte leave their noise out of the tree, but for the fewest bytes", "[codec]") {
+TEST_CASE("floats of one byte leave their noise out of the tree", "[codec]") {
     laws::fixed_random random(5);
     byte_buffer raw(300000);
     for (std::uint8_t& byte : raw) {
@@ -114,7 +114,10 @@ TEST_CASE("floats of one byte leave their noise out of the tree, but for the few
     };
     CHECK(grouping_of(std::type_identity<inference_policies>{}) == grouping::byte_fields<3>::id);
     CHECK(grouping_of(std::type_identity<balanced_policies>{}) == grouping::byte_fields<2>::id);
-    CHECK(grouping_of(std::type_identity<storage_policies>{}) == grouping::whole::id);
+    // The fewest bytes: small blocks are tried both ways, large ones whole.
+    CHECK(detail::in_small_blocks<grouping::byte_fields<2>>::applies(*find_dtype("F8_E4M3"), raw));
+    CHECK_FALSE(
+        detail::in_small_blocks<grouping::byte_fields<2>>::applies(*find_dtype("F8_E4M3"), byte_buffer(2 * MiB)));
     // Three values: here the sign is no noise, since it depends on the magnitude.
     for (std::uint8_t& byte : raw)
         byte = std::array<std::uint8_t, 3>{0x38, 0xb8, 0xc0}[random.below(3)];

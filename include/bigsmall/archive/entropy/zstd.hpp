@@ -3,6 +3,7 @@
 // links libzstd. The frame carries its content size and no checksum (the block has one).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -26,7 +27,16 @@ struct basic_zstd {
                (context.repeats || repeats_in_256(raw, context.probe_bytes / 8) >= 8);
     }
     static std::optional<std::size_t> encode(bytes_view raw, bytes_span out) noexcept {
-        const std::size_t written = ZSTD_compress(out.data(), out.size(), raw.data(), raw.size(), Level);
+        struct freed {
+            void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
+        };
+        const std::unique_ptr<ZSTD_CCtx, freed> context(ZSTD_createCCtx());
+        if (!context) return std::nullopt;
+        ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, Level);
+        // Floats come again one at a time. The middle levels look for five bytes in larger blocks and for four in small
+        // ones, so that a point with larger blocks would lose to one with smaller ones.
+        if (Level < 16) ZSTD_CCtx_setParameter(context.get(), ZSTD_c_minMatch, 4);
+        const std::size_t written = ZSTD_compress2(context.get(), out.data(), out.size(), raw.data(), raw.size());
         if (ZSTD_isError(written)) return std::nullopt;
         return written;
     }

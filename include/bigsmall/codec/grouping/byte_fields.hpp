@@ -25,6 +25,7 @@ struct byte_fields {
     static bool applies(const dtype& type, bytes_view) noexcept {
         return type.kind == number_kind::floating && type.bits == 8;
     }
+    static std::size_t noisy_bits(const dtype&) noexcept { return 3 - RestBits; }
 
     static void plan(bytes_view raw, std::span<std::size_t, streams> sizes) noexcept {
         for (std::size_t s = 0; s < streams; ++s)

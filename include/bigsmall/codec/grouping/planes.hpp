@@ -26,6 +26,7 @@ template <std::size_t Width>
 struct planes_base {
     static_assert(Width == 2 || Width == 4 || Width == 8);
     static constexpr std::size_t streams = Width;
+    static constexpr bool keeps_bytes = true;
 
     static void plan(bytes_view raw, std::span<std::size_t, Width> sizes) noexcept {
         for (std::size_t& size : sizes)
@@ -66,7 +67,8 @@ protected:
 
 } // namespace detail
 
-/// Integers: the bytes of each word, most significant first.
+/// Integers: the bytes of each word, most significant first. Floats have it only where it is the one grouping of a
+/// codec: next to others it would be estimated for every block of them, and field planes are smaller.
 template <std::size_t WidthBytes>
 struct byte_planes : detail::planes_base<WidthBytes> {
     static constexpr wire_id id = 1 + detail::width_offset<WidthBytes>;
@@ -75,8 +77,10 @@ struct byte_planes : detail::planes_base<WidthBytes> {
                                                                : "byte_planes<8>";
 
     static bool applies(const dtype& type, bytes_view raw) noexcept {
-        return type.kind == number_kind::integer && detail::word_bytes(type) == WidthBytes &&
-               raw.size() % WidthBytes == 0;
+        return type.kind == number_kind::integer && accepts(type, raw);
+    }
+    static bool accepts(const dtype& type, bytes_view raw) noexcept {
+        return detail::word_bytes(type) == WidthBytes && raw.size() % WidthBytes == 0;
     }
     static void split(bytes_view raw, std::span<const bytes_span, WidthBytes> out, const kernel::table& k) noexcept {
         byte_planes::split_with(k.split[kernel::width_index(WidthBytes)], raw, out);

@@ -16,6 +16,10 @@ struct whole {
     /// Always legal. Wide words are cut apart by other groupings; whole they are for repeats (see for_repeats_of).
     static bool applies(const dtype&, bytes_view) noexcept { return true; }
     static bool for_repeats_of(const dtype& type) noexcept { return type.bits > 8 && type.kind != number_kind::opaque; }
+    /// Floats of one byte: the sign and the lowest mantissa bit.
+    static std::size_t noisy_bits(const dtype& type) noexcept {
+        return type.kind == number_kind::floating && type.bits == 8 ? 2 : 0;
+    }
 
     static void plan(bytes_view raw, std::span<std::size_t, 1> sizes) noexcept { sizes[0] = raw.size(); }
     static void split(bytes_view raw, std::span<const bytes_span, 1> out, const kernel::table&) noexcept {

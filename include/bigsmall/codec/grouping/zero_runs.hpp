@@ -36,6 +36,10 @@ struct zero_runs {
         return zeros * 8 >= sampled;
     }
 
+    static std::size_t noisy_bits(const dtype& type) noexcept {
+        return WidthBytes == 1 && type.kind == number_kind::floating && type.bits == 8 ? 2 : 0;
+    }
+
     static void plan(bytes_view raw, std::span<std::size_t, streams> sizes) noexcept {
         std::size_t literals = 0, zero_lengths = 0, literal_lengths = 0;
         for_each_run(raw, [&](std::size_t zeros, std::size_t, std::size_t run) {
