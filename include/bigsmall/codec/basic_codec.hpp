@@ -86,7 +86,7 @@ private:
         const std::uint64_t signs = info.type.kind == number_kind::floating ? top_bits_of_words(width) : 0;
         if (repeats_in_256(raw, streams_of::probe_bytes, width, ~signs) >= 8) return true;
         if (((Groupings::id == chosen.first && explains_repeats<Groupings>) || ...)) return false;
-        if (near_repeats_in_256(raw, width, static_cast<std::uint32_t>(~signs)) < 16) return false;
+        if (near_repeats_in_256(raw, width, static_cast<std::uint32_t>(~signs)) < 8) return false;
         constexpr std::size_t piece_bytes = 64 * KiB;
         if (raw.size() < 2 * piece_bytes) return true;
         const bytes_view piece = raw.subspan((raw.size() - piece_bytes) / 2 / 64 * 64, piece_bytes);
