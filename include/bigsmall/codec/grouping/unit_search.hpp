@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 
@@ -132,10 +131,15 @@ private:
         double low = 0, high = 0x1p127;
     };
 
+    /// The next double above or below a positive one.
+    static double beside(double value, int step) noexcept {
+        return std::bit_cast<double>(std::bit_cast<std::uint64_t>(value) + static_cast<std::uint64_t>(step));
+    }
+
     void narrow(interval& unit, std::size_t i, int q) const noexcept {
         const word here = magnitude(i);
         if (here == 0 || q == 0) return;
-        const double value = Format::value(here), times = std::abs(q);
+        const double value = Format::value(here), times = q < 0 ? -q : q;
         const double below = (Format::value(static_cast<word>(here - 1)) + value) / 2;
         const double above = (Format::value(static_cast<word>(here + 1)) + value) / 2;
         // Half-way products are rounded to even words. Shorter words are rounded from F32: they keep off the ends.
@@ -143,12 +147,12 @@ private:
         constexpr double margin = 0x1p-22;
         const double low = below / times * (shorter ? 1 + margin : 1),
                      high = above / times * (shorter ? 1 - margin : 1);
-        unit.low = std::max(unit.low, even ? low : std::nextafter(low, high));
-        unit.high = std::min(unit.high, even ? high : std::nextafter(high, low));
+        unit.low = std::max(unit.low, even ? low : beside(low, 1));
+        unit.high = std::min(unit.high, even ? high : beside(high, -1));
     }
 
     static bool is_product(word magnitude, int q, float unit) noexcept {
-        return Format::rounded(static_cast<float>(std::abs(q)) * unit) == magnitude;
+        return Format::rounded(static_cast<float>(q < 0 ? -q : q) * unit) == magnitude;
     }
 
     /// How far multiples of about that unit go. The interval is narrowed only by words that the unit at hand does not
