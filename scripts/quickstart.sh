@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
 # Installs what is missing, builds the tool, and runs the main job on the trained checkpoint in examples/sample:
-# compress, verify, restore, compare SHA-256.
+# compress, verify, restore, compare SHA-256. Arguments are for cmake: with those of scripts/test.sh, that builds the tool
+# only once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/install_packages.sh
-cmake --preset release -DBIGSMALL_BUILD_TESTS=OFF -DBIGSMALL_BUILD_BENCHMARKS=OFF -DBIGSMALL_BUILD_EXAMPLES=OFF >/dev/null
+cmake --preset release -DBIGSMALL_BUILD_TESTS=OFF -DBIGSMALL_BUILD_BENCHMARKS=OFF -DBIGSMALL_BUILD_EXAMPLES=OFF "$@" \
+    >/dev/null
 cmake --build build/release --target bigsmall_tool
 tool=$PWD/build/release/apps/bigsmall
 
