@@ -9,6 +9,7 @@
 
 #include <bigsmall/codec/block.hpp>
 #include <bigsmall/codec/block_info.hpp>
+#include <bigsmall/codec/entropy/stored.hpp>
 
 namespace bigsmall::detail {
 
