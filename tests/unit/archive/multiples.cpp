@@ -74,13 +74,13 @@ void all_are_found(const char* type) {
 
 } // namespace
 
-TEST_CASE("integers times a scale cost their bits", "[codec][multiples]") {
+TEST_CASE("integers times a scale cost their bits", "[archive][multiples]") {
     all_are_found<grouping::f32_words>("F32");
     all_are_found<grouping::bf16_words>("BF16");
     all_are_found<grouping::f16_words>("F16");
 }
 
-TEST_CASE("dense weights are no multiples", "[codec][multiples]") {
+TEST_CASE("dense weights are no multiples", "[archive][multiples]") {
     laws::fixed_random random(3);
     byte_buffer raw;
     for (std::size_t i = 0; i < 65536; ++i) {
@@ -98,7 +98,7 @@ TEST_CASE("dense weights are no multiples", "[codec][multiples]") {
     CHECK_FALSE(grouping::bf16_multiples::applies(*find_dtype("BF16"), upper));
 }
 
-TEST_CASE("F16 is rounded as the format says", "[codec][multiples]") {
+TEST_CASE("F16 is rounded as the format says", "[archive][multiples]") {
     using grouping::f16_words;
     for (std::uint32_t word = 0; word < 0x7c00; ++word) {
         const double value = f16_words::value(static_cast<std::uint16_t>(word));
@@ -112,7 +112,7 @@ TEST_CASE("F16 is rounded as the format says", "[codec][multiples]") {
     }
 }
 
-TEST_CASE("values of a codebook are left to the LZ coder, at every point", "[codec][multiples]") {
+TEST_CASE("values of a codebook are left to the LZ coder, at every point", "[archive][multiples]") {
     laws::fixed_random random(9);
     std::array<float, 16> book;
     byte_buffer raw;
@@ -144,7 +144,7 @@ TEST_CASE("planes for integers take floats where they are all there is", "[codec
     CHECK_FALSE(grouping::byte_planes<4>::applies(*find_dtype("F32"), raw));
 }
 
-TEST_CASE("another rounding mode makes no wrong numbers", "[codec][multiples]") {
+TEST_CASE("another rounding mode makes no wrong numbers", "[archive][multiples]") {
     const byte_buffer raw = quantised<grouping::f32_words>(1024, 256, 16384);
     const codec_ref codec = archive::recipe_of(operating_point::storage).codec;
     scratch memory;
