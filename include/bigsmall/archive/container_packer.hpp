@@ -63,7 +63,12 @@ public:
             }),
             parallel::in_order([&](pack_batch& batch) {
                 parts.add(batch.bytes(), std::span(batch.pieces), e);
-                if (name.file.empty()) find_equal(batch, equal, e);
+                // Only in a container that stands alone: siblings refer to contents by the place of their own blocks.
+                if (!name.file.empty()) return;
+                const auto raw_of = [&](const pack_block& block) {
+                    return batch.bytes().subspan(block.raw_at, block.raw_bytes);
+                };
+                find_equal(batch.blocks, raw_of, equal, e);
             }),
             parallel::any_order([&](pack_batch& batch) { code(batch, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
@@ -167,18 +172,6 @@ private:
         for (const planned_bundle& bundle : bundles)
             all.insert(bundle.contents.begin(), bundle.contents.end());
         return all;
-    }
-
-    /// Only in a container that stands alone: siblings refer to contents by the place of their own blocks.
-    template <parallel::executor E>
-    static void find_equal(pack_batch& batch, equal_block_finder& finder, E& e) {
-        e.for_each(batch.blocks.size(), [&](std::size_t i) {
-            pack_block& block = batch.blocks[i];
-            block.fingerprint =
-                equal_block_finder::fingerprint(batch.bytes().subspan(block.raw_at, block.raw_bytes));
-        });
-        for (pack_block& block : batch.blocks)
-            block.equal = finder.find_or_add(block.fingerprint, block.content, block.begin, block.raw_bytes);
     }
 
     /// Reads the earlier block again: equal fingerprints are not equal bytes.

@@ -58,7 +58,9 @@ public:
             parallel::in_order([&](transcode_batch& batch) {
                 parts_.add(batch.bytes(), std::span(batch.pieces), e);
                 take(batch);
-                if (sharing_ == block_sharing::on) find_equal(batch, equal, e);
+                if (sharing_ == block_sharing::on)
+                    find_equal(
+                        batch.encoding, [](const transcode_block& block) { return block.raw; }, equal, e);
             }),
             parallel::any_order([&](transcode_batch& batch) { encode(batch, e); }),
             parallel::in_order([&](transcode_batch& batch) { write(batch, writer); }));
@@ -102,12 +104,12 @@ private:
     /// The slices of an old bundle lie together again, in the order of their new numbers.
     void begin_bundles() {
         const std::vector<io::content_entry>& old = source_->index().contents;
-        std::vector<std::uint32_t> old_number(index_.contents.size());
+        old_numbers_.assign(index_.contents.size(), none);
         for (std::uint32_t i = 0; i < numbers_.size(); ++i)
-            if (numbers_[i] != none) old_number[numbers_[i]] = i;
+            if (numbers_[i] != none) old_numbers_[numbers_[i]] = i;
         std::map<std::uint32_t, std::vector<std::uint32_t>> by_bundle;
-        for (std::uint32_t i = 0; i < old_number.size(); ++i)
-            if (old[old_number[i]].is_slice()) by_bundle[old[old_number[i]].bundle].push_back(i);
+        for (std::uint32_t i = 0; i < old_numbers_.size(); ++i)
+            if (old[old_numbers_[i]].is_slice()) by_bundle[old[old_numbers_[i]].bundle].push_back(i);
         bundles_.clear();
         for (auto& [bundle, numbers] : by_bundle) {
             make_slices(index_, static_cast<std::uint32_t>(index_.contents.size()), numbers);
@@ -115,7 +117,7 @@ private:
             ++index_.bundles;
             bundles_.push_back({});
             for (const std::uint32_t number : numbers)
-                bundles_.back().push_back(&old[old_number[number]]);
+                bundles_.back().push_back(&old[old_numbers_[number]]);
         }
     }
 
@@ -250,8 +252,9 @@ private:
             const io::extent_entry& extent = member.extents[piece.extent];
             io::content_entry& content = index_.contents[extent.content];
             const extent_facts& facts = facts_[piece.extent];
-            // Lost receipts are made anew: the file's SHA-256 says that the bytes are right.
-            if (piece.last && source_->index().receipts_lost) content.md5 = piece.md5;
+            // Lost receipts are made anew: the file's SHA-256 says that the bytes are right. What another container
+            // holds has one, from when that was done.
+            if (piece.last && source_->index().receipts_lost && content.home == 0) content.md5 = piece.md5;
             if (piece.last && piece.md5 != content.md5) throw wrong_hash(batch, "MD5", facts.tensor);
             // The first extent that has a content brings its bytes; others only have their hashes compared.
             if (piece.first) owned_ = content.home == 0 && !begun_[extent.content];
@@ -265,27 +268,17 @@ private:
         cutter_.finish(batch);
     }
 
-    template <parallel::executor E>
-    static void find_equal(transcode_batch& batch, equal_block_finder& finder, E& e) {
-        e.for_each(batch.encoding.size(), [&](std::size_t i) {
-            batch.encoding[i].fingerprint = equal_block_finder::fingerprint(batch.encoding[i].raw);
-        });
-        for (transcode_block& block : batch.encoding)
-            block.equal = finder.find_or_add(block.fingerprint, block.content, block.begin, block.raw.size());
-    }
-
     /// Decodes the bytes of the earlier block again, from the old blocks that they lie in: equal fingerprints are not
     /// equal bytes.
     bool same_bytes(const known_block& earlier, bytes_view raw, byte_buffer& room) {
-        const auto old_number = std::find(numbers_.begin(), numbers_.end(), earlier.content) - numbers_.begin();
-        const io::content_entry& old = source_->index().contents[static_cast<std::size_t>(old_number)];
-        const std::vector<std::uint64_t> offsets = io::block_offsets(old);
+        const io::content_entry& old = source_->index().contents[old_numbers_[earlier.content]];
         const auto memory = decoders_.borrow();
         for (std::uint64_t at = 0; at < raw.size();) {
-            const std::uint64_t place = earlier.begin + at, number = place / old.block_bytes;
+            const std::uint64_t place = earlier.begin + at;
+            const auto number = static_cast<std::size_t>(place / old.block_bytes);
             room.resize(static_cast<std::size_t>(io::raw_block_bytes(old, number)));
-            decode_block(source_->home_of(old), old, static_cast<std::size_t>(number),
-                         offsets[static_cast<std::size_t>(number)], room, options_.codec, *memory);
+            decode_block(*source_->reader, old, number, source_->reader->block_offset(old, number), room,
+                         options_.codec, *memory);
             const bytes_view there = bytes_view(room).subspan(static_cast<std::size_t>(place % old.block_bytes));
             const std::size_t both = std::min<std::size_t>(there.size(), raw.size() - static_cast<std::size_t>(at));
             if (!std::equal(there.begin(), there.begin() + static_cast<std::ptrdiff_t>(both),
@@ -349,12 +342,13 @@ private:
     const opened_container* source_ = nullptr;
     io::container_index index_;
     std::vector<restore_job> jobs_;
-    std::vector<std::uint32_t> numbers_; // of the old contents, in the new index
-    std::vector<bool> begun_;            // new contents of which bytes have come
+    std::vector<std::uint32_t> numbers_;                         // of the old contents, in the new index
+    std::vector<std::uint32_t> old_numbers_;                     // of the new contents, in the old index
+    std::vector<bool> begun_;                                    // new contents of which bytes have come
     std::vector<std::vector<const io::content_entry*>> bundles_; // the old slices that make each new bundle
     bundle_cache cache_;
-    std::vector<extent_facts> facts_;    // of the member that is being cut
-    bool owned_ = false;                 // the current extent brings the bytes of its content
+    std::vector<extent_facts> facts_; // of the member that is being cut
+    bool owned_ = false;              // the current extent brings the bytes of its content
     std::map<old_place, io::content_entry> done_;
     parallel::object_pool<decode_memory> decoders_;
     parallel::object_pool<encode_memory> encoders_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <unordered_map>
+#include <vector>
 
 #include <bigsmall/codec/block.hpp>
 #include <bigsmall/core/bytes.hpp>
@@ -14,6 +15,7 @@
 #include <bigsmall/io/checksum.hpp>
 #include <bigsmall/io/container/index.hpp>
 #include <bigsmall/io/container/writer.hpp>
+#include <bigsmall/parallel/executor.hpp>
 
 namespace bigsmall::archive::detail {
 
@@ -22,11 +24,11 @@ enum class block_sharing { off, on };
 
 /// A block that has bytes of its own.
 struct known_block {
-    std::uint32_t content = 0;    ///< whatever number its finder gave
-    std::uint64_t begin = 0;      ///< in its content, raw
+    std::uint32_t content = 0; ///< whatever number its finder gave
+    std::uint64_t begin = 0;   ///< in its content, raw
     std::size_t raw_bytes = 0;
-    std::uint64_t offset = 0;     ///< in the file, once it is written
-    io::block_entry stored;       ///< once it is written
+    std::uint64_t offset = 0; ///< in the file, once it is written
+    io::block_entry stored;   ///< once it is written
 };
 
 /// Blocks are asked for in the order in which they will be written.
@@ -58,6 +60,16 @@ private:
     std::deque<known_block> blocks_; // never move
     std::unordered_map<std::uint64_t, known_block*> first_;
 };
+
+/// Fills `fingerprint` and `equal` of blocks, pack_block or transcode_block, in the order in which they will be
+/// written. `raw_of(block)` are a block's bytes. Fingerprints are taken many at once.
+template <class Block, class RawOf, parallel::executor E>
+void find_equal(std::vector<Block>& blocks, RawOf raw_of, equal_block_finder& finder, E& e) {
+    e.for_each(blocks.size(),
+               [&](std::size_t i) { blocks[i].fingerprint = equal_block_finder::fingerprint(raw_of(blocks[i])); });
+    for (Block& block : blocks)
+        block.equal = finder.find_or_add(block.fingerprint, block.content, block.begin, raw_of(block).size());
+}
 
 /// A block that is to be written, or to share the bytes of an earlier one.
 struct finished_block {

@@ -106,7 +106,10 @@ transcode_result transcode(const std::filesystem::path& source, const std::files
     } else {
         inputs_of(opened).require_apart(output);
         io::atomic_file file(output, options.existing);
-        detail::container_transcoder transcoder(options, detail::member_bytes(opened), detail::block_sharing::on);
+        // Blocks that lie in siblings are not looked at again, so what borrows from them shares none.
+        const bool alone = opened.containers().front().index().siblings.empty();
+        detail::container_transcoder transcoder(options, detail::member_bytes(opened),
+                                                alone ? detail::block_sharing::on : detail::block_sharing::off);
         transcoder.run(opened.containers().front(), file, e);
         result = transcoder.result();
         result.written_bytes = file.position();

@@ -301,12 +301,17 @@ TEST_CASE("fixed records survive their round trip and nothing else", "[io][conta
         changed[at] ^= 1;
         CHECK_FALSE(parse_footer(changed));
     }
-    container_footer with_receipts = make_footer(1000, 77, 5000, 1);
+    container_footer with_receipts = make_footer(1000, 77, 5000, 1, feature_lean_index);
     with_receipts.receipts_bytes = 1000 - 64;
     with_receipts.receipts_checksum = 5;
     CHECK(parse_footer(encode_footer(with_receipts)) == with_receipts);
     CHECK(with_receipts.payload_end() == 64);
     with_receipts.receipts_bytes += 1;
+    CHECK_FALSE(parse_footer(encode_footer(with_receipts)));
+    with_receipts.receipts_bytes = 0; // and a checksum of nothing
+    CHECK_FALSE(parse_footer(encode_footer(with_receipts)));
+    with_receipts.receipts_bytes = 16;
+    with_receipts.required_features = 0;
     CHECK_FALSE(parse_footer(encode_footer(with_receipts)));
     for (const auto& impossible : {make_footer(63, 1, 1, 1), make_footer(~std::uint64_t{0} - 5, 1, 1, 1),
                                    make_footer(64, max_stored_index_bytes + 1, 1, 1)})

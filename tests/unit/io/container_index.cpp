@@ -78,6 +78,13 @@ std::vector<broken_rule> broken_bundles() {
         {[](auto& i) { i.contents[5].block_bytes = 4; i.contents[5].blocks.resize(2, {1, 1, 1, 1}); },
          "is a bundle, and not one block"},
         {[](auto& i) { i.members[0].extents[0].content = 4; }, "refers to a bundle"},
+        {[](auto& i) { // a bundle that shares the block of a content that is like it
+             i.contents[3].blocks = i.contents[5].blocks;
+             i.contents[5].blocks[0].shared_at = i.contents[3].offset;
+             i.contents[5].offset = 0;
+             i.contents[3].raw_bytes = i.contents[3].block_bytes = i.contents[5].raw_bytes;
+         },
+         "is a bundle, and not one block"},
     };
 }
 

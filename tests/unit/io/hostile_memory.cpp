@@ -86,6 +86,17 @@ TEST_CASE("the counts of an index cost at most 9 times the bytes behind them", "
         CHECK(memory_of([&] { decode_index(raw, 0, {}); }) < 9 * raw.size());
 }
 
+TEST_CASE("blocks that share cost at most 6 times the bytes behind them", "[io][hostile]") {
+    if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
+    constexpr std::size_t count = (1u << 19) + 1; // one more than a power of two is the worst for what grows
+    container_index index;
+    index.contents.push_back({std::uint64_t{count} * 4096, {}, 4096, 64, 0, no_bundle, {{9, 7, 0, 0}}});
+    index.contents[0].blocks.resize(count, {9, 7, 0, 0, 64});
+    index.members.push_back({member_kind::file, "f", index.contents[0].raw_bytes, {}, {}, {{extent_kind::file, 0}}});
+    const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
+    CHECK(memory_of([&] { CHECK(decode_index(raw, feature_lean_index, receipts) == index); }) < 6 * raw.size());
+}
+
 TEST_CASE("siblings without a name, and more of them than a container may have, are refused", "[io][hostile]") {
     const auto says = [](std::size_t count, const byte_buffer& one) {
         io::detail::byte_writer body;

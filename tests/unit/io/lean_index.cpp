@@ -11,20 +11,21 @@ using namespace io_test;
 namespace {
 
 std::vector<broken_rule> broken_shared_blocks() {
-    const auto says = "where there is none like it";
+    const auto gone = "one that is not there", other = "which is another";
     return {
-        {[](auto& i) { i.contents[1].blocks[0].shared_at += 64; }, says},
-        {[](auto& i) { i.contents[1].blocks[0].shared_at = 64; }, says}, // another block
-        {[](auto& i) { i.contents[1].blocks[0].checksum ^= 1; }, says},
-        {[](auto& i) { i.contents[1].blocks[0].stored_bytes -= 1; }, says},
-        {[](auto& i) { i.contents[1].blocks[0].entropy ^= 1; }, says},
-        {[](auto& i) { i.contents[1].raw_bytes -= 1; }, says},
+        {[](auto& i) { i.contents[1].blocks[0].shared_at += 64; }, gone},
+        {[](auto& i) { i.contents[1].blocks[0].shared_at = 64; }, other}, // another block
+        {[](auto& i) { i.contents[1].blocks[0].checksum ^= 1; }, other},
+        {[](auto& i) { i.contents[1].blocks[0].stored_bytes -= 1; }, other},
+        {[](auto& i) { i.contents[1].blocks[0].entropy ^= 1; }, other},
+        {[](auto& i) { i.contents[1].raw_bytes -= 1; }, other},
         {[](auto& i) { i.contents[1].blocks[0].shared_at += 1; }, "not a multiple of 64"},
         {[](auto& i) { i.contents[1].blocks[0].shared_at = 1; }, "not a multiple of 64"},
         {[](auto& i) { i.contents[2].blocks[2].shared_at = 1; }, "inside the file header"},
         {[](auto& i) { i.contents[1].home = 1; i.siblings = {"s.bs"}; }, "in a sibling file shares bytes"},
         // The owner is no owner any more.
-        {[](auto& i) { i.contents[0].blocks[1].shared_at = i.contents[1].blocks[0].shared_at; }, says},
+        {[](auto& i) { i.contents[0].blocks[1].shared_at = i.contents[1].blocks[0].shared_at; }, gone},
+        {[](auto& i) { i.contents[1].offset = 64; }, "has a place of its own"},
     };
 }
 

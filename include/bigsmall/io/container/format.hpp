@@ -165,6 +165,11 @@ inline std::optional<container_footer> parse_footer(bytes_view bytes) noexcept {
     footer.receipts_bytes = field(7);
     footer.receipts_checksum = field(8);
     if (footer.receipts_bytes > footer.copy_a_offset - container_header_bytes) return std::nullopt;
+    // What a later version says there is for require_supported() to refuse.
+    const bool known = (footer.required_features & ~known_features) == 0;
+    const bool lean = (footer.required_features & feature_lean_index) != 0;
+    const bool none = footer.receipts_bytes == 0;
+    if (known && ((!lean && !none) || (none && footer.receipts_checksum != 0))) return std::nullopt;
     footer.major = load_le<std::uint16_t>(bytes.data() + 8);
     footer.minor = load_le<std::uint16_t>(bytes.data() + 10);
     return footer;

@@ -35,7 +35,7 @@ inline constexpr std::uint32_t no_bundle = std::numeric_limits<std::uint32_t>::m
 /// one another in the payload; that of a slice is the block of its bundle.
 struct content_entry {
     std::uint64_t raw_bytes = 0;
-    md5_digest md5{}; ///< of a bundle, whose slices have theirs: zeros
+    md5_digest md5{}; ///< a bundle, whose slices have theirs, needs none
     std::uint64_t block_bytes = 0;    ///< raw bytes of each block but the last, which may be shorter; slice: 0
     /// of the first block of its own, in the file that holds it; slice: in its bundle, raw
     std::uint64_t offset = 0;

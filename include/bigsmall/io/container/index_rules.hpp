@@ -89,8 +89,8 @@ inline void check_blocks(const content_entry& content, const std::string& what, 
         const std::uint64_t from = shared != 0 ? shared : position;
         const std::uint64_t start = block_start(from, stored);
         if ((first || shared != 0) && start != from)
-            throw error(code, block + " starts at " + std::to_string(from) +
-                                  ", which is not a multiple of " + std::to_string(block_alignment));
+            throw error(code, block + " starts at " + std::to_string(from) + ", which is not a multiple of " +
+                                  std::to_string(block_alignment));
         if (start < container_header_bytes)
             throw error(code, block + " starts at " + std::to_string(start) + ", inside the file header");
         if (shared == 0) {
@@ -98,8 +98,7 @@ inline void check_blocks(const content_entry& content, const std::string& what, 
             first = false;
         }
         // Far below 2^64, so that neither the rounding up nor the sum can wrap.
-        if (start > std::numeric_limits<std::int64_t>::max())
-            throw error(code, block + " lies beyond any file");
+        if (start > std::numeric_limits<std::int64_t>::max()) throw error(code, block + " lies beyond any file");
     }
 }
 
@@ -110,52 +109,89 @@ inline void check_content(const container_index& index, std::size_t number, errc
         throw error(code, what + " lies in sibling file " + std::to_string(content.home) +
                               ", but the index names only " + std::to_string(index.siblings.size()));
     if (content.block_bytes > max_raw_block_bytes)
-        throw error(code, what + " has blocks of " + std::to_string(content.block_bytes) +
-                              " bytes, more than the " + std::to_string(max_raw_block_bytes) + " allowed");
+        throw error(code, what + " has blocks of " + std::to_string(content.block_bytes) + " bytes, more than the " +
+                              std::to_string(max_raw_block_bytes) + " allowed");
     if (content.raw_bytes > 0 && content.block_bytes == 0 && !content.is_slice())
         throw error(code, what + " has " + std::to_string(content.raw_bytes) + " bytes, but blocks of none");
     const std::uint64_t blocks = block_count(content.raw_bytes, content.block_bytes);
     if (content.blocks.size() != blocks)
         throw error(code, what + " has " + std::to_string(content.blocks.size()) + " blocks where its " +
                               std::to_string(content.raw_bytes) + " bytes make " + std::to_string(blocks));
-    if (content.offset > std::numeric_limits<std::int64_t>::max())
-        throw error(code, what + " lies beyond any file");
+    if (content.offset > std::numeric_limits<std::int64_t>::max()) throw error(code, what + " lies beyond any file");
     check_blocks(content, what, code);
 }
 
-/// A block of this file may share the bytes of another one of as many raw bytes that has its own.
-inline void check_shared_blocks(const container_index& index, errc code) {
-    bool any = false;
-    for (const content_entry& content : index.contents)
-        for (const block_entry& block : content.blocks) {
-            any = any || block.shared_at != 0;
-            if (block.shared_at != 0 && content.home != 0)
-                throw error(code, "a block in a sibling file shares bytes of this one");
-        }
-    if (!any) return;
-    struct owner {
-        std::uint64_t offset, raw_bytes;
-        const block_entry* block;
-    };
-    std::vector<owner> owners, sharing;
-    for (const content_entry& content : index.contents) {
-        if (content.home != 0) continue;
-        const std::vector<std::uint64_t> offsets = block_offsets(content);
-        for (std::size_t b = 0; b < content.blocks.size(); ++b)
-            (content.blocks[b].shared_at != 0 ? sharing : owners)
-                .push_back({offsets[b], raw_block_bytes(content, b), &content.blocks[b]});
+/// The blocks of an index that share the bytes of others are found there: another one of this file that has its own,
+/// and is like it.
+class sharing_check {
+public:
+    sharing_check(const container_index& index, errc code) : index_(index), code_(code) {}
+
+    void check() {
+        collect();
+        if (sharing_.empty()) return;
+        std::sort(sharing_.begin(), sharing_.end(),
+                  [](const sharer& a, const sharer& b) { return a.block->shared_at < b.block->shared_at; });
+        std::size_t found = 0;
+        for (const content_entry& content : index_.contents)
+            if (content.home == 0) found += match(content);
+        if (found != sharing_.size()) throw error(code_, "a block shares the bytes of one that is not there");
     }
-    const auto by_offset = [](const owner& a, const owner& b) { return a.offset < b.offset; };
-    std::sort(owners.begin(), owners.end(), by_offset);
-    for (const owner& one : sharing) {
-        const auto at = std::lower_bound(owners.begin(), owners.end(), one, by_offset);
+
+private:
+    struct sharer {
+        const block_entry* block;
+        std::uint64_t raw_bytes;
+    };
+
+    void collect() {
+        std::size_t count = 0; // so that memory is taken once
+        for (const content_entry& content : index_.contents) {
+            const auto own = std::count_if(content.blocks.begin(), content.blocks.end(),
+                                           [](const block_entry& block) { return block.shared_at == 0; });
+            const std::size_t shared = content.blocks.size() - static_cast<std::size_t>(own);
+            if (shared > 0 && content.home != 0)
+                throw error(code_, "a block in a sibling file shares bytes of this one");
+            if (shared > 0 && own == 0 && content.offset != 0)
+                throw error(code_, "a content that shares all its blocks has a place of its own");
+            count += shared;
+        }
+        sharing_.reserve(count);
+        for (const content_entry& content : index_.contents)
+            for (std::size_t b = 0; b < content.blocks.size(); ++b)
+                if (content.blocks[b].shared_at != 0)
+                    sharing_.push_back({&content.blocks[b], raw_block_bytes(content, b)});
+    }
+
+    /// How many blocks share those of a content.
+    std::size_t match(const content_entry& content) const {
+        std::size_t found = 0;
+        std::uint64_t position = content.offset;
+        for (std::size_t b = 0; b < content.blocks.size(); ++b) {
+            const block_entry& owner = content.blocks[b];
+            if (owner.shared_at != 0) continue;
+            const std::uint64_t offset = offset_of(owner, position);
+            position = offset + owner.stored_bytes;
+            auto at = std::lower_bound(sharing_.begin(), sharing_.end(), offset,
+                                       [](const sharer& one, std::uint64_t o) { return one.block->shared_at < o; });
+            for (; at != sharing_.end() && at->block->shared_at == offset; ++at, ++found)
+                require_like(*at, owner, raw_block_bytes(content, b));
+        }
+        return found;
+    }
+
+    void require_like(const sharer& one, const block_entry& owner, std::uint64_t raw_bytes) const {
         block_entry expected = *one.block;
         expected.shared_at = 0;
-        if (at == owners.end() || at->offset != one.offset || at->raw_bytes != one.raw_bytes || *at->block != expected)
-            throw error(code, "a block shares the bytes of one at " + std::to_string(one.offset) +
-                                  ", where there is none like it");
+        if (expected != owner || one.raw_bytes != raw_bytes)
+            throw error(code_, "a block shares the bytes of one at " + std::to_string(one.block->shared_at) +
+                                   ", which is another");
     }
-}
+
+    const container_index& index_;
+    errc code_;
+    std::vector<sharer> sharing_; // by place
+};
 
 /// Bundles are the last contents, of one block each, and hold nothing but their slices, which follow one another in the
 /// order of their numbers.
@@ -167,8 +203,8 @@ inline void check_bundles(const container_index& index, errc code) {
         const std::string what = "content " + std::to_string(i);
         if (i >= index.first_bundle()) {
             if (content.is_slice() || content.home != 0 || content.blocks.size() != 1 ||
-                content.raw_bytes > max_bundle_bytes)
-                throw error(code, what + " is a bundle, and not one block of this file of at most " +
+                content.blocks[0].shared_at != 0 || content.raw_bytes > max_bundle_bytes)
+                throw error(code, what + " is a bundle, and not one block of its own in this file of at most " +
                                       std::to_string(max_bundle_bytes) + " bytes");
             if (filled[i - index.first_bundle()] != content.raw_bytes)
                 throw error(code, what + " is a bundle of " + std::to_string(content.raw_bytes) +
@@ -280,7 +316,7 @@ inline void check_index(const container_index& index, errc code) {
     detail::check_paths(index, code);
     for (std::size_t i = 0; i < index.contents.size(); ++i)
         detail::check_content(index, i, code);
-    detail::check_shared_blocks(index, code);
+    detail::sharing_check(index, code).check();
     detail::check_bundles(index, code);
     for (const member_entry& member : index.members)
         detail::extent_walk(index, member, code).check();
@@ -299,9 +335,8 @@ inline void check_within_payload(const container_index& index, std::uint64_t pay
         if (content.home != 0 || blocks_end(content) == content.offset) continue; // none of its own
         ranges.push_back({content.offset, blocks_end(content), i});
         if (ranges.back().end <= payload_end) continue;
-        throw error(code, "content " + std::to_string(i) + " ends at byte " +
-                              std::to_string(ranges.back().end) + ", behind the payload, which ends at " +
-                              std::to_string(payload_end));
+        throw error(code, "content " + std::to_string(i) + " ends at byte " + std::to_string(ranges.back().end) +
+                              ", behind the payload, which ends at " + std::to_string(payload_end));
     }
     std::sort(ranges.begin(), ranges.end(), [](const range& a, const range& b) { return a.begin < b.begin; });
     for (std::size_t i = 1; i < ranges.size(); ++i)

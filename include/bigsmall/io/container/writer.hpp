@@ -61,7 +61,8 @@ public:
         // Small indexes are worth the slowest level; large ones are mostly checksums, which gain nothing.
         const byte_buffer stored = zstd_compress(raw, raw.size() <= 128 * KiB ? 19 : 9);
         if (stored.size() > max_stored_index_bytes || raw.size() + receipts.size() > max_raw_index_bytes(stored.size()))
-            throw error(errc::limit, "the index of this container would have " + std::to_string(raw.size()) +
+            throw error(errc::limit, "the index of this container would have " +
+                                         std::to_string(raw.size() + receipts.size()) +
                                          " bytes, more than readers accept");
         const std::uint64_t copy_bytes = stored.size() + container_footer_bytes;
         const int copies = copy_a_offset + 2 * copy_bytes <= most_bytes ? 2 : 1;
