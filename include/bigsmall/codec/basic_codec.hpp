@@ -112,7 +112,8 @@ private:
                            bytes_span out, scratch& memory, candidate& best) {
         const auto attempt = [&]<class G>(std::type_identity<G>) {
             static_assert(detail::require_grouping_policy<G>());
-            if (G::id == chosen.first || G::id == chosen.second) try_grouping<G>(info, raw, out, memory, best, false);
+            if (G::id == chosen.first || G::id == chosen.second)
+                try_grouping<G>(info, raw, out, memory, best, detail::trial_for::size);
         };
         (attempt(std::type_identity<Groupings>{}), ...);
     }
@@ -122,14 +123,15 @@ private:
                                 scratch& memory, candidate& best) {
         const auto attempt = [&]<class G>(std::type_identity<G>) {
             const bool helps = choice::template only_for_repeats<G>(info.type) || keeps_bytes<G>;
-            if (helps && G::applies(info.type, raw)) try_grouping<G>(info, raw, out, memory, best, true);
+            if (helps && G::applies(info.type, raw))
+                try_grouping<G>(info, raw, out, memory, best, detail::trial_for::repeats);
         };
         (attempt(std::type_identity<Groupings>{}), ...);
     }
 
     template <class G>
     static void try_grouping(const block_info& info, bytes_view raw, bytes_span out, scratch& memory, candidate& best,
-                             bool repeats) {
+                             detail::trial_for why) {
         std::array<bytes_span, G::streams> streams;
         choice::template split_into_planes<G>(raw, streams, memory);
         std::size_t coded_bound = 0;
@@ -145,7 +147,7 @@ private:
         std::size_t written = 0;
         for (std::size_t s = 0; s < G::streams; ++s) {
             const stream_entry entry =
-                streams_of::encode(streams[s], coded.subspan(written), info, raw.size(), repeats, memory);
+                streams_of::encode(streams[s], coded.subspan(written), info, raw.size(), why, memory);
             c.header.entries[s] = entry;
             c.cost += selector::cost(entry.entropy, entry.coded_bytes, streams[s].size());
             parts[s] = streams[s];

@@ -161,7 +161,7 @@ inline unsigned repeats_in_256(bytes_view stream, std::size_t enough_bytes, std:
 
 /// How many of 256 strings of four bytes, at words of `step_bytes`, are seen again nearby: palettes and few levels,
 /// which an LZ coder takes a word or two at a time. `mask` leaves bits out; zeros are no repeats, they have groupings
-/// of their own. Looks at eight places.
+/// of their own. Looks at four places.
 inline unsigned near_repeats_in_256(bytes_view stream, std::size_t step_bytes, std::uint32_t mask) noexcept {
     constexpr std::size_t places = 4, steps = 256;
     const std::size_t place_bytes = steps * step_bytes + 4;

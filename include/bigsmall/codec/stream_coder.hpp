@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <cstdint>
 #include <type_traits>
 
 #include <bigsmall/codec/block.hpp>
@@ -12,6 +13,9 @@
 #include <bigsmall/codec/entropy/stored.hpp>
 
 namespace bigsmall::detail {
+
+/// Why a grouping is encoded in full: for its estimate, or because the words of the block seem to come again.
+enum class trial_for : std::uint8_t { size, repeats };
 
 /// The entropy axis of `Policies`, under their selector.
 template <class Policies>
@@ -44,7 +48,7 @@ struct stream_coder {
     /// Codes one stream at the front of `out`, where nothing is written if it is best stored. Estimates choose one
     /// policy, which runs once; policies without an estimate are tried against it.
     static stream_entry encode(bytes_view stream, bytes_span out, const block_info& info, std::size_t block_bytes,
-                               bool repeats, scratch& memory) {
+                               trial_for why, scratch& memory) {
         const std::size_t n = stream.size();
         stream_entry entry{entropy::stored::id, n, n};
         if (n != 0 && !noise_is_dearer(stream, memory)) {
@@ -54,7 +58,7 @@ struct stream_coder {
                 info.row_elems != 0 && std::uint64_t{n} * info.type.bits == std::uint64_t{block_bytes} * 8;
             encode_context context{statistics, memory.kernels(), memory};
             context.probe_bytes = probe_bytes;
-            context.repeats = repeats;
+            context.repeats = why == trial_for::repeats;
             context.many_parts = info.parts.size() > 1;
             if (by_element) {
                 context.row_symbols = static_cast<std::size_t>(info.row_elems);
