@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// The measurement: all coders in turn, several rounds, medians. Every round measures memcpy as well, so a machine that
-// slows down slows both sides of the ratio. Every decode is compared with its source.
+// The measurement: all coders in turn, several rounds, medians. memcpy is measured just before and just after every
+// coder, so a machine that slows down slows both sides of a ratio. Every decode is compared with its source.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +16,11 @@ struct measurement {
     std::string coder;
     bool ours = false;
     std::size_t coded_bytes = 0;
-    double encode_seconds = 0;          ///< median, the whole data from memory to memory
-    double decode_seconds = 0;          ///< median, the same
-    double cached_bytes_per_second = 0; ///< decoding one piece of at most cached_bytes again and again; best of many
+    double encode_seconds = 0; ///< median, the whole data from memory to memory
+    double decode_seconds = 0; ///< median, the same
+    // Speeds as multiples of that of the neighbouring memcpys from memory to memory; medians.
+    double encode_over_memcpy = 0, decode_over_memcpy = 0;
+    double cached_over_memcpy = 0; ///< decoding one piece of at most cached_bytes again and again
 };
 
 /// Small enough that source, output and working memory of a piece stay in a second-level cache of 1 MiB.
@@ -80,7 +82,7 @@ inline round_trip run_once(adapter& coder, const data_set& data, bigsmall::byte_
     return result;
 }
 
-/// Decodes the beginning of the first piece while everything is in the cache.
+/// Bytes per second of decoding the beginning of the first piece while everything is in the cache; best of 30.
 inline double cached_speed(adapter& coder, const data_set& data) {
     const auto& first = data.pieces.front();
     const bigsmall::bytes_view raw =
@@ -94,27 +96,41 @@ inline double cached_speed(adapter& coder, const data_set& data) {
     return static_cast<double>(raw.size()) / best;
 }
 
-/// The first coder must be memcpy. One warm-up round, then `rounds` measured ones.
+/// One warm-up round, then `rounds` measured ones.
 inline std::vector<measurement> measure(const std::vector<std::unique_ptr<adapter>>& coders, const data_set& data,
                                         int rounds) {
+    struct samples {
+        std::vector<double> encode, decode, encode_ratio, decode_ratio, cached_ratio;
+    };
     bigsmall::byte_buffer coded, restored;
-    std::vector<std::vector<double>> encode(coders.size()), decode(coders.size());
+    memcpy_adapter copy;
+    std::vector<samples> taken(coders.size());
     std::vector<measurement> results(coders.size());
     for (int round = 0; round <= rounds; ++round) {
         for (std::size_t i = 0; i < coders.size(); ++i) {
+            const round_trip before = run_once(copy, data, coded, restored);
             const round_trip trip = run_once(*coders[i], data, coded, restored);
+            const round_trip after = run_once(copy, data, coded, restored);
             results[i].coder = coders[i]->name();
             results[i].ours = coders[i]->is_ours();
             results[i].coded_bytes = trip.coded_bytes;
             if (round == 0) continue;
-            encode[i].push_back(trip.encode_seconds);
-            decode[i].push_back(trip.decode_seconds);
+            const double copy_encodes = (before.encode_seconds + after.encode_seconds) / 2;
+            const double copy_decodes = (before.decode_seconds + after.decode_seconds) / 2;
+            taken[i].encode.push_back(trip.encode_seconds);
+            taken[i].decode.push_back(trip.decode_seconds);
+            taken[i].encode_ratio.push_back(copy_encodes / trip.encode_seconds);
+            taken[i].decode_ratio.push_back(copy_decodes / trip.decode_seconds);
+            taken[i].cached_ratio.push_back(cached_speed(*coders[i], data) * copy_decodes /
+                                            static_cast<double>(data.size_bytes()));
         }
     }
     for (std::size_t i = 0; i < coders.size(); ++i) {
-        results[i].encode_seconds = median(encode[i]);
-        results[i].decode_seconds = median(decode[i]);
-        results[i].cached_bytes_per_second = cached_speed(*coders[i], data);
+        results[i].encode_seconds = median(taken[i].encode);
+        results[i].decode_seconds = median(taken[i].decode);
+        results[i].encode_over_memcpy = median(taken[i].encode_ratio);
+        results[i].decode_over_memcpy = median(taken[i].decode_ratio);
+        results[i].cached_over_memcpy = median(taken[i].cached_ratio);
     }
     return results;
 }

@@ -48,9 +48,10 @@ BIGSMALL_TARGET_AVX2 inline __m128i eight_at(const std::uint8_t* bytes) noexcept
     return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
 }
 
-BIGSMALL_TARGET_AVX2 inline void weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
-                                            const std::uint8_t* ones, std::uint8_t* out) noexcept {
+BIGSMALL_TARGET_AVX2 inline std::size_t weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
+                                                   const std::uint8_t* ones, std::uint8_t* out) noexcept {
     const __m128i zeros = _mm_set1_epi8(static_cast<char>(zero));
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         const std::uint32_t four = load_le<std::uint32_t>(bits + i / 8);
@@ -60,11 +61,13 @@ BIGSMALL_TARGET_AVX2 inline void weave_leaf(const std::uint8_t* bits, std::size_
             ones += _mm_popcnt_u32(byte);
         }
     }
-    scalar::weave_leaf(bits + i / 8, count - i, zero, ones, out + i);
+    return static_cast<std::size_t>(ones - first_one) +
+           scalar::weave_leaf(bits + i / 8, count - i, zero, ones, out + i);
 }
 
-BIGSMALL_TARGET_AVX2 inline void weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
-                                       const std::uint8_t* ones, std::uint8_t* out) noexcept {
+BIGSMALL_TARGET_AVX2 inline std::size_t weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
+                                              const std::uint8_t* ones, std::uint8_t* out) noexcept {
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         const std::uint32_t four = load_le<std::uint32_t>(bits + i / 8);
@@ -76,7 +79,7 @@ BIGSMALL_TARGET_AVX2 inline void weave(const std::uint8_t* bits, std::size_t cou
             zeros += 8 - taken;
         }
     }
-    scalar::weave(bits + i / 8, count - i, zeros, ones, out + i);
+    return static_cast<std::size_t>(ones - first_one) + scalar::weave(bits + i / 8, count - i, zeros, ones, out + i);
 }
 
 template <bool KeepZeros, bool KeepOnes>

@@ -58,37 +58,49 @@ BIGSMALL_TARGET_AVX512 inline void weave_leaves(const std::uint8_t* bits, std::s
     _mm512_mask_storeu_epi8(out + i, (std::uint64_t{1} << (count - i)) - 1, _mm512_mask_blend_epi8(word, zeros, ones));
 }
 
-BIGSMALL_TARGET_AVX512 inline void weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
-                                              const std::uint8_t* ones, std::uint8_t* out) noexcept {
+BIGSMALL_TARGET_AVX512 inline std::size_t weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
+                                                     const std::uint8_t* ones, std::uint8_t* out) noexcept {
     const __m512i zeros = _mm512_set1_epi8(static_cast<char>(zero));
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 64 <= count; i += 64) {
         const std::uint64_t word = load_le<std::uint64_t>(bits + i / 8);
         _mm512_storeu_si512(out + i, _mm512_mask_expand_epi8(zeros, word, in_register(ones)));
         ones += ones_in(word);
     }
-    if (i == count) return;
+    const auto taken = static_cast<std::size_t>(ones - first_one);
+    if (i == count) return taken;
     const std::uint64_t word = last_bits(bits + i / 8, count - i);
     _mm512_mask_storeu_epi8(out + i, (std::uint64_t{1} << (count - i)) - 1,
                             _mm512_mask_expand_epi8(zeros, word, in_register(ones)));
+    return taken + ones_in(word);
 }
 
-BIGSMALL_TARGET_AVX512 inline void weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
-                                         const std::uint8_t* ones, std::uint8_t* out) noexcept {
+/// The next zeros where the word has none, the next ones where it has. The first expansion keeps what was loaded
+/// instead of zeros, since the second replaces it: into a register that has nothing to do with it, Zen 4 expands only
+/// when the last expansion into that register is done, which took 1.7 times as long.
+BIGSMALL_TARGET_AVX512 inline __m512i woven(std::uint64_t word, const std::uint8_t* zeros,
+                                            const std::uint8_t* ones) noexcept {
+    const __m512i loaded = in_register(zeros);
+    return _mm512_mask_expand_epi8(_mm512_mask_expand_epi8(loaded, ~word, loaded), word, in_register(ones));
+}
+
+BIGSMALL_TARGET_AVX512 inline std::size_t weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
+                                                const std::uint8_t* ones, std::uint8_t* out) noexcept {
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 64 <= count; i += 64) {
         const std::uint64_t word = load_le<std::uint64_t>(bits + i / 8);
-        const __m512i spread = _mm512_maskz_expand_epi8(~word, in_register(zeros));
-        _mm512_storeu_si512(out + i, _mm512_mask_expand_epi8(spread, word, in_register(ones)));
-        const std::size_t taken = ones_in(word);
-        ones += taken;
-        zeros += 64 - taken;
+        _mm512_storeu_si512(out + i, woven(word, zeros, ones));
+        const std::size_t step = ones_in(word);
+        ones += step;
+        zeros += 64 - step;
     }
-    if (i == count) return;
+    const auto taken = static_cast<std::size_t>(ones - first_one);
+    if (i == count) return taken;
     const std::uint64_t word = last_bits(bits + i / 8, count - i);
-    const __m512i spread = _mm512_maskz_expand_epi8(~word, in_register(zeros));
-    _mm512_mask_storeu_epi8(out + i, (std::uint64_t{1} << (count - i)) - 1,
-                            _mm512_mask_expand_epi8(spread, word, in_register(ones)));
+    _mm512_mask_storeu_epi8(out + i, (std::uint64_t{1} << (count - i)) - 1, woven(word, zeros, ones));
+    return taken + ones_in(word);
 }
 
 // Compression into a register and a full store: the form that stores only the selected bytes is microcoded on Zen 4.

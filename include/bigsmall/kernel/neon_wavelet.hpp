@@ -55,9 +55,10 @@ inline uint8x8_t weave_eight(std::uint64_t word, unsigned k, uint8x8_t zeros, ui
     return vqtbl1_u8(vcombine_u8(zeros, ones), vld1_u8(shuffles::weave[word >> (8 * k) & 0xffu].data()));
 }
 
-inline void weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero, const std::uint8_t* ones,
-                       std::uint8_t* out) noexcept {
+inline std::size_t weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero, const std::uint8_t* ones,
+                              std::uint8_t* out) noexcept {
     const uint8x8_t zeros = vdup_n_u8(zero);
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 64 <= count; i += 64) {
         const auto word = load_le<std::uint64_t>(bits + i / 8);
@@ -66,11 +67,13 @@ inline void weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t
             vst1_u8(out + i + 8 * k, weave_eight(word, k, zeros, vld1_u8(ones + before.byte(k))));
         ones += before.all();
     }
-    scalar::weave_leaf(bits + i / 8, count - i, zero, ones, out + i);
+    return static_cast<std::size_t>(ones - first_one) +
+           scalar::weave_leaf(bits + i / 8, count - i, zero, ones, out + i);
 }
 
-inline void weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros, const std::uint8_t* ones,
-                  std::uint8_t* out) noexcept {
+inline std::size_t weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
+                         const std::uint8_t* ones, std::uint8_t* out) noexcept {
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 64 <= count; i += 64) {
         const auto word = load_le<std::uint64_t>(bits + i / 8);
@@ -82,7 +85,7 @@ inline void weave(const std::uint8_t* bits, std::size_t count, const std::uint8_
         ones += before.all();
         zeros += 64 - before.all();
     }
-    scalar::weave(bits + i / 8, count - i, zeros, ones, out + i);
+    return static_cast<std::size_t>(ones - first_one) + scalar::weave(bits + i / 8, count - i, zeros, ones, out + i);
 }
 
 /// Bit k: whether the k-th of 64 symbols is at least the threshold. Each keeps one bit of its own place, and three

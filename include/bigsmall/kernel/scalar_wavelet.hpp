@@ -85,9 +85,10 @@ inline std::uint64_t compress_bytes(std::uint64_t spread, std::size_t mask) noex
     return (spread & ~(places[0] >> 32)) | ((spread & places[0]) >> 32);
 }
 
-inline void weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero, const std::uint8_t* ones,
-                       std::uint8_t* out) noexcept {
+inline std::size_t weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero, const std::uint8_t* ones,
+                              std::uint8_t* out) noexcept {
     const std::uint64_t zeros = zero * std::uint64_t{0x0101010101010101u};
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 8 <= count; i += 8) {
         const std::size_t mask = bits[i / 8];
@@ -97,10 +98,12 @@ inline void weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t
     }
     for (; i < count; ++i)
         out[i] = bit_at(bits, i) ? *ones++ : zero;
+    return static_cast<std::size_t>(ones - first_one);
 }
 
-inline void weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros, const std::uint8_t* ones,
-                  std::uint8_t* out) noexcept {
+inline std::size_t weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
+                         const std::uint8_t* ones, std::uint8_t* out) noexcept {
+    const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 8 <= count; i += 8) {
         const std::size_t mask = bits[i / 8];
@@ -114,6 +117,7 @@ inline void weave(const std::uint8_t* bits, std::size_t count, const std::uint8_
     }
     for (; i < count; ++i)
         out[i] = bit_at(bits, i) ? *ones++ : *zeros++;
+    return static_cast<std::size_t>(ones - first_one);
 }
 
 /// Bit k: whether byte k of `bytes` is at least `least`, unsigned.

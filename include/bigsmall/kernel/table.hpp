@@ -42,13 +42,14 @@ using count_ones_function = std::size_t (*)(const std::uint8_t* bits, std::size_
 
 /// Weaving, the decoding step of a wavelet tree: out[i] is the next of the ones where bit i is set, else the next of
 /// the zeros. Writes exactly `count` symbols; may read 64 bytes past the end of `zeros` and `ones`. Either both
-/// children are leaves (one symbol each), or the zeros are a leaf, or none is.
+/// children are leaves (one symbol each), or the zeros are a leaf, or none is. Returns the number of ones where there
+/// are any to be taken.
 using weave_leaves_function = void (*)(const std::uint8_t* bits, std::size_t count, std::uint8_t zero, std::uint8_t one,
                                        std::uint8_t* out) noexcept;
-using weave_leaf_function = void (*)(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
-                                     const std::uint8_t* ones, std::uint8_t* out) noexcept;
-using weave_function = void (*)(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
-                                const std::uint8_t* ones, std::uint8_t* out) noexcept;
+using weave_leaf_function = std::size_t (*)(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
+                                            const std::uint8_t* ones, std::uint8_t* out) noexcept;
+using weave_function = std::size_t (*)(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
+                                       const std::uint8_t* ones, std::uint8_t* out) noexcept;
 
 /// Parting, the encoding step: sets bit i where symbols[i] >= first_one, appends each symbol to its child and returns
 /// the number of ones. Unused bits of the last byte are zero. May write 64 bytes past the end of a child; which

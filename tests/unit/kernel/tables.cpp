@@ -130,9 +130,9 @@ TEST_CASE("wavelet kernels weave and part alike in every table", "[kernel]") {
                 zeros.resize(zeros_size + slack);
                 ones.resize(ones_size + slack);
                 byte_buffer out(count);
-                wavelet.weave(bits.data(), count, zeros.data(), ones.data(), out.data());
+                REQUIRE(wavelet.weave(bits.data(), count, zeros.data(), ones.data(), out.data()) == ones_size);
                 REQUIRE(out == woven);
-                wavelet.weave_leaf(bits.data(), count, 7, ones.data(), out.data());
+                REQUIRE(wavelet.weave_leaf(bits.data(), count, 7, ones.data(), out.data()) == ones_size);
                 REQUIRE(out == leaf);
                 wavelet.weave_leaves(bits.data(), count, 7, 200, out.data());
                 REQUIRE(out == leaves);
