@@ -86,7 +86,7 @@ TEST_CASE("the counts of an index cost at most 9 times the bytes behind them", "
         CHECK(memory_of([&] { decode_index(raw, 0, {}); }) < 9 * raw.size());
 }
 
-TEST_CASE("blocks that share cost at most 6 times the bytes behind them", "[io][hostile]") {
+TEST_CASE("blocks that share cost at most 4.25 times the bytes behind them", "[io][hostile]") {
     if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
     constexpr std::size_t count = (1u << 19) + 1; // one more than a power of two is the worst for what grows
     container_index index;
@@ -94,7 +94,9 @@ TEST_CASE("blocks that share cost at most 6 times the bytes behind them", "[io][
     index.contents[0].blocks.resize(count, {9, 7, 0, 0, 64});
     index.members.push_back({member_kind::file, "f", index.contents[0].raw_bytes, {}, {}, {{extent_kind::file, 0}}});
     const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
-    CHECK(memory_of([&] { CHECK(decode_index(raw, feature_lean_index, receipts) == index); }) < 6 * raw.size());
+    // 4.03 times; 4.53 when the room to look blocks up in grows as it is filled.
+    CHECK(4 * memory_of([&] { decode_index(raw, feature_lean_index, receipts); }) < 17 * raw.size());
+    CHECK(decode_index(raw, feature_lean_index, receipts) == index); // here: of a child only the memory counts
 }
 
 TEST_CASE("siblings without a name, and more of them than a container may have, are refused", "[io][hostile]") {
