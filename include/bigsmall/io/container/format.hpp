@@ -26,7 +26,8 @@ inline constexpr std::uint16_t container_minor = 0; ///< a greater one only adds
 // Required-feature bits.
 inline constexpr std::uint64_t feature_bundles = 1;    ///< small contents lie in bundles
 inline constexpr std::uint64_t feature_lean_index = 2; ///< what checks and headers repeat is not in the index
-inline constexpr std::uint64_t known_features = feature_bundles | feature_lean_index; ///< this reader's
+inline constexpr std::uint64_t feature_patch = 4; ///< some of the bytes come from a base model
+inline constexpr std::uint64_t known_features = feature_bundles | feature_lean_index | feature_patch; ///< this reader's
 
 inline constexpr std::size_t container_header_bytes = 64;
 inline constexpr std::size_t container_footer_bytes = 96;

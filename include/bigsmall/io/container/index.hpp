@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a container knows of its payload. Three tables: blocks make contents (byte strings, stored once
 // however often they occur), contents fill the extents of members (the files that come back). Small contents
-// may lie side by side in another one, a bundle, which is coded as one block.
+// may lie side by side in another one, a bundle, which is coded as one block. Contents of a patch may have an image:
+// bytes of a base model that they equal, or that their blocks are the differences to.
 #pragma once
 
 #include <array>
@@ -30,20 +31,28 @@ struct block_entry {
 };
 
 inline constexpr std::uint32_t no_bundle = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::uint32_t no_image = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::uint32_t no_base = std::numeric_limits<std::uint32_t>::max();
 
 /// A string of bytes: a tensor, a gap, or a whole small file. Those of its blocks that have bytes of their own follow
 /// one another in the payload; that of a slice is the block of its bundle.
 struct content_entry {
     std::uint64_t raw_bytes = 0;
     md5_digest md5{}; ///< a bundle, whose slices have theirs, needs none
-    std::uint64_t block_bytes = 0;    ///< raw bytes of each block but the last, which may be shorter; slice: 0
-    /// of the first block of its own, in the file that holds it; slice: in its bundle, raw
+    /// raw bytes of each block but the last, which may be shorter; slice, unchanged: 0
+    std::uint64_t block_bytes = 0;
+    /// of the first block of its own, in the file that holds it; slice: in its bundle, raw; unchanged: 0
     std::uint64_t offset = 0;
     std::uint32_t home = 0;           ///< 0: this file; k > 0: siblings[k - 1]
     std::uint32_t bundle = no_bundle; ///< slice: the content that it is a part of
-    std::vector<block_entry> blocks;  ///< slice: none
+    std::vector<block_entry> blocks;  ///< slice, unchanged: none
+    std::uint32_t image = no_image;   ///< index into container_index::images
 
     bool is_slice() const noexcept { return bundle != no_bundle; }
+    /// Its bytes are those of its image, and it has no others.
+    bool is_unchanged() const noexcept {
+        return image != no_image && raw_bytes > 0 && block_bytes == 0 && !is_slice();
+    }
 
     bool operator==(const content_entry&) const = default;
 };
@@ -75,6 +84,53 @@ struct member_entry {
     bool operator==(const member_entry&) const = default;
 };
 
+/// A file of the base model of a patch.
+struct base_file {
+    std::string name; ///< relative to the base model; for people
+    std::uint64_t bytes = 0;
+    sha256_digest sha256{};
+
+    bool operator==(const base_file&) const = default;
+};
+
+/// A tensor of the base model.
+struct base_tensor {
+    std::uint32_t file = 0; ///< index into container_index::base_files
+    std::string name;
+    std::uint64_t bytes = 0;
+    md5_digest md5{}; ///< of all its bytes
+
+    bool operator==(const base_tensor&) const = default;
+};
+
+/// What becomes of the elements of base tensors in an image: rounded to the nearest, or the same number in more bits.
+enum class base_conversion : std::uint8_t {
+    none,
+    f32_to_bf16,
+    bf16_to_f32,
+    f32_to_f16,
+    f16_to_f32,
+    bf16_to_f16,
+    f16_to_bf16,
+};
+
+/// Bytes of a base tensor, counted as they are after conversion.
+struct base_part {
+    std::uint32_t tensor = no_base; ///< index into container_index::base_tensors; no_base: zeros
+    std::uint64_t begin = 0;        ///< zeros: 0
+    std::uint64_t bytes = 0;        ///< at least 1
+
+    bool operator==(const base_part&) const = default;
+};
+
+/// As many bytes as a content has, out of the base model: the parts one after another.
+struct base_image {
+    base_conversion conversion = base_conversion::none;
+    std::vector<base_part> parts;
+
+    bool operator==(const base_image&) const = default;
+};
+
 struct container_index {
     std::string writer;                ///< "bigsmall 0.1.0"
     bool directory = false;            ///< the source was a directory, not one file
@@ -83,7 +139,11 @@ struct container_index {
     std::uint32_t bundles = 0;   ///< so many of the last contents are bundles
     bool receipts_lost = false;  ///< read from a file in which the MD5s are damaged: they are zeros
     std::vector<member_entry> members;
+    std::vector<base_file> base_files;     ///< patch: at least one; else none
+    std::vector<base_tensor> base_tensors; ///< each is in a part of an image
+    std::vector<base_image> images;        ///< each belongs to one content of this file
 
+    bool is_patch() const noexcept { return !base_files.empty(); }
     /// Contents that are no bundles come first; each has a receipt.
     std::size_t first_bundle() const noexcept { return contents.size() - bundles; }
 

@@ -37,7 +37,7 @@ inline std::uint64_t size_limit(const container_index& index) noexcept {
 
 /// What a reader has to know for that index: bits of the header and the footers.
 inline std::uint64_t required_features(const container_index& index) noexcept {
-    return feature_lean_index | (index.bundles > 0 ? feature_bundles : 0);
+    return feature_lean_index | (index.bundles > 0 ? feature_bundles : 0) | (index.is_patch() ? feature_patch : 0);
 }
 
 /// Raw bytes of block number `block` of a content.
