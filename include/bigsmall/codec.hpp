@@ -10,6 +10,7 @@
 #include <bigsmall/codec/block.hpp>
 #include <bigsmall/codec/codec_ref.hpp>
 #include <bigsmall/codec/default_policies.hpp>
+#include <bigsmall/codec/delta/delta_codec.hpp>
 #include <bigsmall/codec/policies.hpp>
 #include <bigsmall/codec/policy_set.hpp>
 #include <bigsmall/codec/scratch.hpp>

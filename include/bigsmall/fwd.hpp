@@ -24,6 +24,13 @@ struct policy_set;
 /// The codec with the library's own policies.
 using codec = basic_codec<>;
 
+struct delta_ref;
+template <std::uint32_t LeastGain = 128, unsigned PieceLog2 = 16>
+struct basic_delta_codec;
+
+/// The codec for blocks that are differences to a base.
+using delta_codec = basic_delta_codec<>;
+
 namespace grouping {
 struct whole;
 template <std::size_t RestBits>

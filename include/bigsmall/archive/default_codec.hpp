@@ -47,6 +47,11 @@ codec_ref codec_with_zstd() noexcept {
     return ref_of<with_zstd<Policies, ZstdLevel>, readable_policies>();
 }
 
+template <class Codec>
+delta_ref delta_ref_to() noexcept {
+    return delta_ref_of<Codec>();
+}
+
 #ifdef BIGSMALL_EXTERN_CODECS
 #ifdef BIGSMALL_DEFINE_CODECS
 #define BIGSMALL_CODEC_TEMPLATE template
@@ -56,6 +61,7 @@ codec_ref codec_with_zstd() noexcept {
 BIGSMALL_CODEC_TEMPLATE codec_ref codec_with_zstd<storage_policies, 19>() noexcept;
 BIGSMALL_CODEC_TEMPLATE codec_ref codec_with_zstd<balanced_policies, 9>() noexcept;
 BIGSMALL_CODEC_TEMPLATE codec_ref codec_with_zstd<inference_policies, 9>() noexcept;
+BIGSMALL_CODEC_TEMPLATE delta_ref delta_ref_to<delta_codec>() noexcept;
 #undef BIGSMALL_CODEC_TEMPLATE
 #endif
 
@@ -87,5 +93,8 @@ inline packing_recipe recipe_of(operating_point point) noexcept {
 
 /// What unpack reads with unless told otherwise.
 inline codec_ref default_codec() noexcept { return recipe_of(operating_point::balanced).codec; }
+
+/// For blocks that are differences to a base, at every operating point.
+inline delta_ref default_delta() noexcept { return detail::delta_ref_to<delta_codec>(); }
 
 } // namespace bigsmall::archive

@@ -269,6 +269,7 @@ inline constexpr table cached_functions{
     join_words<false>,
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2, false>, join_bytes<3, false>},
+    scalar::differences_table,
     nullptr,
 };
 

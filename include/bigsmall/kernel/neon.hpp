@@ -124,6 +124,7 @@ inline constexpr table functions{
     scalar::join_words,
     {scalar::part_bytes<2>, scalar::part_bytes<3>},
     {scalar::join_bytes<2>, scalar::join_bytes<3>},
+    scalar::differences_table,
     nullptr,
 };
 

@@ -8,6 +8,7 @@
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/kernel/scalar_bytes.hpp>
+#include <bigsmall/kernel/scalar_differences.hpp>
 #include <bigsmall/kernel/scalar_fields.hpp>
 #include <bigsmall/kernel/scalar_wavelet.hpp>
 #include <bigsmall/kernel/table.hpp>
@@ -117,6 +118,7 @@ inline constexpr table functions{
     join_words,
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2>, join_bytes<3>},
+    differences_table,
     nullptr,
 };
 

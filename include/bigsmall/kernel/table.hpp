@@ -91,6 +91,62 @@ using part_bytes_function = void (*)(const std::uint8_t* bytes, std::size_t coun
 using join_bytes_function = void (*)(const std::uint8_t* symbols, const std::uint8_t* pairs,
                                      const std::uint8_t* singles, std::size_t count, std::uint8_t* bytes) noexcept;
 
+/// Zigzag differences of words to a base, and the words again (scalar_differences.hpp): with the bits of words as
+/// integers, or those of floats in the order of their values. All have the same width.
+using differences_function = void (*)(const std::uint8_t* words, const std::uint8_t* base, std::size_t count,
+                                      std::uint8_t* zigzags) noexcept;
+using restore_function = void (*)(const std::uint8_t* zigzags, const std::uint8_t* base, std::size_t count,
+                                  std::uint8_t* words) noexcept;
+
+/// The context of a word: (word & mask) >> shift, less offset, within 0 and 255.
+struct context_rule {
+    std::uint64_t mask = 0;
+    unsigned shift = 0; ///< less than the width of the words
+    std::uint64_t offset = 0;
+};
+using contexts_function = void (*)(const std::uint8_t* base, std::size_t count, const context_rule& rule,
+                                   std::uint8_t* contexts) noexcept;
+
+/// symbols[i] = min(zigzag >> low_bits, 255); the low bits are packed from the least significant bit up. Up to 64 bytes
+/// behind the packed ones may be written, and read by the inverse, which knows nothing of what was cut off. There are
+/// at most as many low bits as the width has above eight.
+using part_symbols_function = void (*)(const std::uint8_t* zigzags, std::size_t count, unsigned low_bits,
+                                       std::uint8_t* symbols, std::uint8_t* low) noexcept;
+using join_symbols_function = void (*)(const std::uint8_t* symbols, const std::uint8_t* low, std::size_t count,
+                                       unsigned low_bits, std::uint8_t* zigzags) noexcept;
+
+/// Contexts belong to classes: limits[c - 1] is the first context of class c, and limits go up.
+struct context_classes {
+    static constexpr std::size_t most = 16;
+    std::size_t classes = 1;
+    std::uint8_t limits[most - 1] = {};
+    std::uint8_t of_context[256] = {}; ///< the same as a map
+};
+
+/// Adds the number of contexts in each class to sizes. Sorting appends each symbol to its class and moves its pointer
+/// on; up to 64 bytes behind may be written. Unsorting takes each symbol from its class, and may read so far.
+using count_classes_function = void (*)(const std::uint8_t* contexts, std::size_t count, const context_classes& classes,
+                                        std::size_t* sizes) noexcept;
+using sort_classes_function = void (*)(const std::uint8_t* contexts, const std::uint8_t* symbols, std::size_t count,
+                                       const context_classes& classes, std::uint8_t** next) noexcept;
+using unsort_classes_function = void (*)(const std::uint8_t* contexts, std::size_t count,
+                                         const context_classes& classes, const std::uint8_t** next,
+                                         std::uint8_t* symbols) noexcept;
+
+/// Arrays over widths: words of 1 << i bytes.
+struct difference_functions {
+    differences_function of_integers[4];
+    differences_function of_floats[4];
+    restore_function restore_integers[4];
+    restore_function restore_floats[4];
+    contexts_function contexts[4];
+    part_symbols_function part_symbols[4];
+    join_symbols_function join_symbols[4];
+    count_classes_function count_classes;
+    sort_classes_function sort_classes;
+    unsort_classes_function unsort_classes;
+};
+
 /// Word widths in bytes that have a split and a merge: index with width_index().
 constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
     return width_bytes == 2 ? 0 : width_bytes == 4 ? 1 : 2;
@@ -111,6 +167,7 @@ struct table {
     join_words_function join_words;
     part_bytes_function part_bytes[2]; ///< with two and with three bits of rest
     join_bytes_function join_bytes[2];
+    difference_functions differences;
     /// The same table whose merges write past the caches, or null: for output that is not read again soon.
     const table* streaming;
 };
