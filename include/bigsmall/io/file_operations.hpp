@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSL-1.0
+// Everything that a change in place does to the disk, one call each, so that a test can end it at any of them.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <bigsmall/core/bytes.hpp>
+#include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/posix.hpp>
+
+namespace bigsmall::io {
+
+/// The system's own calls; a test overrides them. They answer 0 or an errno where nothing else is said.
+class file_operations {
+public:
+    using path = std::filesystem::path;
+
+    file_operations() = default;
+    file_operations(const file_operations&) = delete;
+    file_operations& operator=(const file_operations&) = delete;
+    virtual ~file_operations() = default;
+
+    /// The descriptor of a new file that only its owner may read, or an errno below zero; never one that was there.
+    virtual int create(const path& name) {
+        const int fd = detail::open_retry(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+        return fd >= 0 ? fd : -errno;
+    }
+
+    /// How many of the bytes were written, which may be fewer than asked for, or an errno below zero.
+    virtual std::int64_t write_at(int fd, bytes_view bytes, std::uint64_t offset) {
+        const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        return n >= 0 ? static_cast<std::int64_t>(n) : -std::int64_t{errno};
+    }
+
+    /// Owner where the system allows that, and permissions.
+    virtual int copy_rights(int fd, const struct stat& from) {
+        // Only a few may give files away; what matters more is who may read them.
+        const bool given = ::fchown(fd, from.st_uid, from.st_gid) == 0;
+        const mode_t kept = given ? 07777 : 0777;
+        return ::fchmod(fd, from.st_mode & kept) == 0 ? 0 : errno;
+    }
+
+    virtual int flush(int fd) {
+        while (::fsync(fd) != 0) {
+            if (errno == EINVAL) return 0; // a file system that has nothing to flush
+            if (errno != EINTR) return errno;
+        }
+        return 0;
+    }
+
+    /// Makes renames and removals in a directory survive a power cut.
+    virtual int flush_directory(const path& directory) {
+        const detail::descriptor dir(
+            detail::open_retry(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY));
+        if (!dir.valid()) return errno;
+        if (::fsync(dir.get()) == 0 || errno == EINVAL || errno == ENOTSUP) return 0;
+        return errno;
+    }
+
+    /// EEXIST when there is something of the new name.
+    virtual int rename_new(const path& from, const path& to) {
+        return detail::rename_no_replace(from.c_str(), to.c_str());
+    }
+
+    virtual int rename_over(const path& from, const path& to) {
+        return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+    }
+
+    virtual int remove(const path& name) { return ::unlink(name.c_str()) == 0 ? 0 : errno; }
+};
+
+namespace detail {
+
+/// Writes everything, through short writes and signals. Throws: errc::io.
+inline void write_all_at(file_operations& operations, int fd, bytes_view bytes, std::uint64_t offset,
+                         const std::string& name) {
+    while (!bytes.empty()) {
+        const std::int64_t n = operations.write_at(fd, bytes, offset);
+        if (n == -EINTR) continue;
+        if (n < 0) throw system_error("write", name, static_cast<int>(-n)).at_offset(offset);
+        // A write of nothing that calls itself a success would be tried forever.
+        if (n == 0) throw system_error("write", name, ENOSPC).at_offset(offset);
+        bytes = bytes.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+}
+
+} // namespace detail
+
+} // namespace bigsmall::io
