@@ -5,6 +5,7 @@
 
 #include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/checksum.hpp>
+#include <bigsmall/io/container/base_image.hpp>
 #include <bigsmall/io/container/byte_writer.hpp>
 #include <bigsmall/io/container/format.hpp>
 #include <bigsmall/io/container/index.hpp>

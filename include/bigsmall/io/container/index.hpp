@@ -50,9 +50,7 @@ struct content_entry {
 
     bool is_slice() const noexcept { return bundle != no_bundle; }
     /// Its bytes are those of its image, and it has no others.
-    bool is_unchanged() const noexcept {
-        return image != no_image && raw_bytes > 0 && block_bytes == 0 && !is_slice();
-    }
+    bool is_unchanged() const noexcept { return image != no_image && raw_bytes > 0 && block_bytes == 0 && !is_slice(); }
 
     bool operator==(const content_entry&) const = default;
 };
@@ -136,8 +134,8 @@ struct container_index {
     bool directory = false;            ///< the source was a directory, not one file
     std::vector<std::string> siblings; ///< relative paths of other containers that hold some of the contents
     std::vector<content_entry> contents;
-    std::uint32_t bundles = 0;   ///< so many of the last contents are bundles
-    bool receipts_lost = false;  ///< read from a file in which the MD5s are damaged: they are zeros
+    std::uint32_t bundles = 0;  ///< so many of the last contents are bundles
+    bool receipts_lost = false; ///< read from a file in which the MD5s are damaged: they are zeros
     std::vector<member_entry> members;
     std::vector<base_file> base_files;     ///< patch: at least one; else none
     std::vector<base_tensor> base_tensors; ///< each is in a part of an image

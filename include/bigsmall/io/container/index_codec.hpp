@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// The index as bytes, before zstd: five to seven tagged sections of varint columns (docs/format/container.md), and the
+// The index as bytes, before zstd: five to eight tagged sections of varint columns (docs/format/container.md), and the
 // receipts, which lie apart from them.
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/error.hpp>
+#include <bigsmall/io/container/base_writer.hpp>
 #include <bigsmall/io/container/byte_writer.hpp>
 #include <bigsmall/io/container/index.hpp>
 #include <bigsmall/io/container/index_reader.hpp>
@@ -34,6 +35,7 @@ inline byte_buffer encode_index(const container_index& index) {
     if (index.bundles > 0) detail::write_section(out, detail::index_section::bundles, detail::write_bundles(index));
     const detail::byte_writer shared = detail::write_shared_blocks(index);
     if (!shared.written().empty()) detail::write_section(out, detail::index_section::shared_blocks, shared);
+    if (index.is_patch()) detail::write_section(out, detail::index_section::base, detail::base_writer(index).write());
     return out.take();
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,21 +12,25 @@
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/core/varint.hpp>
+#include <bigsmall/io/container/base_reader.hpp>
 #include <bigsmall/io/container/format.hpp>
 #include <bigsmall/io/container/header_text.hpp>
 #include <bigsmall/io/container/index.hpp>
 #include <bigsmall/io/container/index_rules.hpp>
 #include <bigsmall/io/container/index_sections.hpp>
+#include <bigsmall/io/container/section_parser.hpp>
 
 namespace bigsmall::io::detail {
 
 /// Reads the sections into an index. Every count is compared with the bytes that are left before anything is
-/// allocated for it. The dearest byte is that of an extent, which becomes 8; a content makes 6 of each byte of its
-/// entry and its receipt, a block 3.2, a member 4.5, the header of one up to 7.
-class index_reader {
+/// allocated for it. The dearest byte is that of an extent, which becomes 8; a content makes 6.7 of each byte of its
+/// entry and its receipt, a block 3.2, a member 4.5, the header of one up to 7; base_reader has the others.
+class index_reader : private section_parser {
 public:
     index_reader(std::uint64_t features, bytes_view receipts)
-        : lean_((features & feature_lean_index) != 0), receipts_(receipts) {}
+        : lean_((features & feature_lean_index) != 0), patch_((features & feature_patch) != 0), receipts_(receipts) {
+        require(lean_ || !patch_, "it is a patch of an older form, which there is not");
+    }
 
     container_index read(bytes_view raw) {
         byte_cursor in(raw);
@@ -37,37 +40,21 @@ public:
             byte_cursor body(in.take(in.read_varint()));
             require(in.ok(), "a section ends behind the end of the index");
             require(tag > last, "its sections are not in order");
-            require(tag < first_optional_section ? tag == last + 1 || (tag == 7 && last == 5) : last >= 5,
-                    "a section is missing");
+            require(may_follow(tag, last), "a section is missing");
             last = tag;
             if (tag >= first_optional_section) continue;
             read_section(static_cast<index_section>(tag), body);
             require(body.finished(), "a section is malformed");
         }
-        require(last >= 5, "a section is missing");
-        if (lean_) read_receipts();
+        require(last >= 5 && index_.is_patch() == patch_, "a section is missing");
+        if (lean_ && !patch_) read_receipts();
         return std::move(index_); // contents of no blocks that are no slices are for check_index() to refuse
     }
 
 private:
-    static void require(bool holds, const char* otherwise) {
-        if (!holds) throw error(errc::corrupt, std::string("the index is damaged: ") + otherwise);
-    }
-
-    /// A count of things that take at least `least_bytes` each.
-    static std::size_t read_count(byte_cursor& in, std::size_t least_bytes) {
-        const std::uint64_t count = in.read_varint();
-        require(in.ok() && count <= in.left() / least_bytes, "a count is greater than the bytes that follow");
-        return static_cast<std::size_t>(count);
-    }
-
-    static bytes_view read_sized(byte_cursor& in) { return in.take(in.read_varint()); }
-    static std::string read_text(byte_cursor& in) { return std::string(as_string_view(read_sized(in))); }
-
-    template <std::size_t N>
-    static void read_digest(byte_cursor& in, std::array<std::uint8_t, N>& digest) {
-        const bytes_view bytes = in.take(N);
-        std::copy(bytes.begin(), bytes.end(), digest.begin());
+    /// Sections 6 to 8 may be there; what needs them is checked elsewhere.
+    static bool may_follow(unsigned tag, unsigned last) noexcept {
+        return tag > 5 && (tag <= 8 || tag >= first_optional_section) ? last >= 5 : tag == last + 1;
     }
 
     void read_section(index_section tag, byte_cursor& in) {
@@ -81,6 +68,10 @@ private:
         case index_section::shared_blocks:
             require(lean_, "a section is of an unknown kind");
             return read_shared_blocks(in);
+        case index_section::base:
+            require(patch_, "a section is of an unknown kind");
+            read_receipts(); // all contents are known; some are of base tensors, too
+            return base_reader(index_, in).read();
         }
         // Tags in between come with a required-feature bit, which was checked before.
         require(false, "a section is of an unknown kind");
@@ -212,6 +203,7 @@ private:
         std::int64_t number = 0;
         for (content_entry& content : index_.contents) {
             if (content.raw_bytes == 0 || content.block_bytes > 0) continue;
+            if (patch_ && content.offset == place_of_unchanged) continue;
             const std::uint64_t step = in.read_varint();
             // Larger steps lead out of the bundles, and their sum might wrap.
             if (in.ok() && step <= 2 * count) number += unfold_sign(step);
@@ -224,6 +216,8 @@ private:
             content.bundle = static_cast<std::uint32_t>(index_.first_bundle() + k);
             filled[k] += content.raw_bytes;
         }
+        // Otherwise empty ones would take more memory than bytes make up for.
+        require(std::find(filled.begin(), filled.end(), 0u) == filled.end(), "a bundle has no slices");
     }
 
     void read_shared_blocks(byte_cursor& in) {
@@ -246,7 +240,7 @@ private:
 
     static constexpr std::int64_t most_offset = std::int64_t{1} << 62;
 
-    bool lean_;
+    bool lean_, patch_;
     bytes_view receipts_;
     container_index index_;
     std::int64_t expected_ = 0; // the content that the next extent most likely names

@@ -13,6 +13,7 @@
 
 #include <bigsmall/core/checked.hpp>
 #include <bigsmall/core/error.hpp>
+#include <bigsmall/io/container/base_rules.hpp>
 #include <bigsmall/io/container/format.hpp>
 #include <bigsmall/io/container/index.hpp>
 #include <bigsmall/io/path_safety.hpp>
@@ -21,7 +22,8 @@
 
 namespace bigsmall::io {
 
-/// Number of blocks of a content; none without bytes, or of a slice, whose `block_bytes` is 0.
+/// Number of blocks of a content; none without bytes, or of a slice or an unchanged content, whose `block_bytes` is
+/// 0.
 constexpr std::uint64_t block_count(std::uint64_t raw_bytes, std::uint64_t block_bytes) noexcept {
     return raw_bytes == 0 || block_bytes == 0 ? 0 : (raw_bytes - 1) / block_bytes + 1;
 }
@@ -111,7 +113,7 @@ inline void check_content(const container_index& index, std::size_t number, errc
     if (content.block_bytes > max_raw_block_bytes)
         throw error(code, what + " has blocks of " + std::to_string(content.block_bytes) + " bytes, more than the " +
                               std::to_string(max_raw_block_bytes) + " allowed");
-    if (content.raw_bytes > 0 && content.block_bytes == 0 && !content.is_slice())
+    if (content.raw_bytes > 0 && content.block_bytes == 0 && !content.is_slice() && !content.is_unchanged())
         throw error(code, what + " has " + std::to_string(content.raw_bytes) + " bytes, but blocks of none");
     const std::uint64_t blocks = block_count(content.raw_bytes, content.block_bytes);
     if (content.blocks.size() != blocks)
@@ -318,6 +320,7 @@ inline void check_index(const container_index& index, errc code) {
         detail::check_content(index, i, code);
     detail::sharing_check(index, code).check();
     detail::check_bundles(index, code);
+    detail::base_check(index, code).check();
     for (const member_entry& member : index.members)
         detail::extent_walk(index, member, code).check();
 }

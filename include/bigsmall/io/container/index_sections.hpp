@@ -14,10 +14,16 @@ enum class index_section : std::uint8_t {
     members = 5,
     bundles = 6,       ///< only with feature_bundles
     shared_blocks = 7, ///< may be there with feature_lean_index
+    base = 8,          ///< only with feature_patch
 };
 
 /// Sections from this tag on may be passed over by a reader that does not know them.
 inline constexpr std::uint8_t first_optional_section = 64;
+
+/// Stands where an unchanged content would have a place, to tell it from a slice, which has 0.
+inline constexpr std::uint64_t place_of_unchanged = 1;
+/// Stands where a part of an image would have a step to a base tensor.
+inline constexpr std::uint64_t part_of_zeros = 1;
 
 // Contents are mostly numbered in the order in which extents name them, so that the difference to "the one
 // after the last" is mostly 0; its sign goes to the lowest bit.

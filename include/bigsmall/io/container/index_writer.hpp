@@ -28,7 +28,8 @@ inline byte_writer write_contents(const container_index& index) {
         out.varint(content.raw_bytes);
         out.varint(content.block_bytes);
         out.varint(content.home);
-        out.varint(content.is_slice() ? 0 : content.offset); // the slices of a bundle follow one another
+        // The slices of a bundle follow one another.
+        out.varint(content.is_unchanged() ? place_of_unchanged : content.is_slice() ? 0 : content.offset);
     }
     return out;
 }
