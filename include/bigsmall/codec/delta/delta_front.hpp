@@ -18,7 +18,10 @@ inline constexpr wire_id delta_id = 32;
 
 /// Runs of words belong to classes by the size of their updates. Class 0 has none.
 struct run_class {
+    static constexpr unsigned sparse_flag = 0x80;
+
     unsigned low_bits = 0; ///< of each zigzag difference, packed as they are
+    bool sparse = false;   ///< a bitmap says which words changed; the others have no symbols
     kernel::context_classes contexts;
 };
 
@@ -37,11 +40,19 @@ struct delta_front {
     std::size_t run_words() const noexcept { return std::size_t{1} << run_log2; }
     std::size_t runs_of(std::size_t words) const noexcept { return (words + run_words() - 1) >> run_log2; }
     /// Of all run classes together; each has a code of its own.
-    std::size_t symbol_classes() const noexcept {
+    std::size_t symbol_classes() const noexcept { return first_symbol_class(run_classes); }
+    /// The number of the first symbol class of a run class, both counted from 0.
+    std::size_t first_symbol_class(std::size_t c) const noexcept {
         std::size_t sum = 0;
-        for (const run_class& each : std::span(classes).first(run_classes))
+        for (const run_class& each : std::span(classes).first(c))
             sum += each.contexts.classes;
         return sum;
+    }
+    bool has_sparse_runs() const noexcept {
+        bool any = false;
+        for (const run_class& each : std::span(classes).first(run_classes))
+            any = any || each.sparse;
+        return any;
     }
     bool needs_contexts() const noexcept { return symbol_classes() > run_classes; }
 
@@ -53,7 +64,7 @@ struct delta_front {
         *at++ = static_cast<std::uint8_t>(run_log2);
         at += rule.store(at);
         for (const run_class& each : std::span(classes).first(run_classes)) {
-            *at++ = static_cast<std::uint8_t>(each.low_bits);
+            *at++ = static_cast<std::uint8_t>(each.low_bits | (each.sparse ? run_class::sparse_flag : 0));
             *at++ = static_cast<std::uint8_t>(each.contexts.classes);
             for (std::size_t c = 1; c < each.contexts.classes; ++c)
                 *at++ = each.contexts.limits[c - 1];
@@ -94,7 +105,9 @@ struct delta_front {
 
 private:
     static status load_class(byte_cursor& cursor, const word_form& form, run_class& each) noexcept {
-        each.low_bits = cursor.read<std::uint8_t>();
+        const unsigned how = cursor.read<std::uint8_t>();
+        each.low_bits = how & ~run_class::sparse_flag;
+        each.sparse = (how & run_class::sparse_flag) != 0;
         each.contexts.classes = cursor.read<std::uint8_t>();
         if (!cursor.ok()) return status::truncated;
         const std::size_t classes = each.contexts.classes;

@@ -9,6 +9,7 @@
 
 #include <bigsmall/codec/delta/escapes.hpp>
 #include <bigsmall/codec/delta/side_stream.hpp>
+#include <bigsmall/codec/delta/sparse_runs.hpp>
 #include <bigsmall/codec/delta/update_plan.hpp>
 #include <bigsmall/codec/entropy/wavelet_code.hpp>
 #include <bigsmall/codec/entropy/wavelet_writer.hpp>
@@ -25,106 +26,155 @@ public:
 
     /// The block, in scratch memory; `tail` are the bytes behind the last word.
     bytes_view write(bytes_view tail) {
-        const std::size_t classes = front_.symbol_classes();
-        find_contexts(); // and the sizes of the classes
-        const bytes_span sorted = sort_symbols();
-        const std::size_t escape_planes = planes_of(rests_);
-        const std::size_t room =
-            delta_front::max_stored_bytes + side_stream::bound(of_run_.size()) + tail.size() + low_.size() +
-            2 * max_varint_bytes + escape_planes * side_stream::bound(rests_.size()) + 1 +
-            classes *
-                (bigsmall::entropy::wavelet_code::max_stored_bytes + 2 * bigsmall::entropy::wavelet_tree::max_nodes) +
-            writer::bound(words_.count, std::size_t{1} << PieceLog2);
-        const bytes_span out = memory_.memory(scratch::purpose::coded, room);
+        find_changes();
+        sort_symbols();
+        const bytes_span out = memory_.memory(scratch::purpose::coded, bound(tail.size()));
         std::size_t at = front_.store(out.data());
+        const auto append = [&](bytes_view bytes) {
+            std::copy(bytes.begin(), bytes.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
+            at += bytes.size();
+        };
         at += side_stream::store(of_run_, out.subspan(at), memory_);
-        std::copy(tail.begin(), tail.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
-        at += tail.size();
-        std::copy(low_.begin(), low_.end(), out.begin() + static_cast<std::ptrdiff_t>(at));
-        at += low_.size();
-        at += store_escapes(escape_planes, out.subspan(at));
-        at += store_symbols(sorted, out.subspan(at));
+        if (front_.has_sparse_runs()) at += side_stream::store(bitmaps_, out.subspan(at), memory_);
+        append(tail);
+        append(low_);
+        at += store_escapes(out.subspan(at));
+        at += store_symbols(out.subspan(at));
         return out.first(at);
     }
 
 private:
     using writer = bigsmall::entropy::wavelet_writer;
+    using code = bigsmall::entropy::wavelet_code;
     static constexpr std::size_t slack = 64;
+    static constexpr std::size_t most_run_words = std::size_t{1} << delta_front::most_run_log2;
 
-    /// What is to be done for each run that has changes.
+    std::size_t bound(std::size_t tail_bytes) const noexcept {
+        const std::size_t padding = 2 * bigsmall::entropy::wavelet_tree::max_nodes;
+        return delta_front::max_stored_bytes + side_stream::bound(of_run_.size()) +
+               side_stream::bound(bitmaps_.size()) + tail_bytes + low_.size() + 2 * max_varint_bytes +
+               escape_planes() * side_stream::bound(rests_.size()) +
+               front_.symbol_classes() * (code::max_stored_bytes + padding) +
+               writer::bound(words_.count, std::size_t{1} << PieceLog2);
+    }
+
+    /// A run that has changes.
+    struct run {
+        const run_class& how;
+        std::size_t number;
+        std::size_t first, count;  ///< its words
+        std::size_t first_symbols; ///< the first class of its symbols
+    };
+
     template <class Work>
     void for_each_run(const Work& work) {
-        const std::size_t run_words = front_.run_words();
-        for (std::size_t run = 0; run < of_run_.size(); ++run) {
-            if (of_run_[run] == 0) continue;
-            const std::size_t first = run * run_words;
-            work(front_.classes[of_run_[run] - 1u], first_class(of_run_[run]), first,
-                 std::min(run_words, words_.count - first));
+        for (std::size_t i = 0; i < of_run_.size(); ++i) {
+            if (of_run_[i] == 0) continue;
+            const std::size_t c = of_run_[i] - 1u, first = i << front_.run_log2;
+            work(run{front_.classes[c], i, first, std::min(front_.run_words(), words_.count - first),
+                     front_.first_symbol_class(c)});
         }
     }
 
-    /// The number of the first symbol class of a run class.
-    std::size_t first_class(std::size_t run_class) const noexcept {
-        std::size_t sum = 0;
-        for (std::size_t c = 1; c < run_class; ++c)
-            sum += front_.classes[c - 1].contexts.classes;
-        return sum;
+    /// Which words have symbols, their contexts, and the sizes of the classes.
+    void find_changes() {
+        contexts_ = memory_.memory(scratch::purpose::lead, front_.needs_contexts() ? words_.count : 0);
+        bitmaps_ = memory_.memory(scratch::purpose::trial, bitmap_bytes(words_.count) + of_run_.size());
+        changed_.resize(of_run_.size());
+        std::size_t low_bytes = 0;
+        std::uint8_t* bits = bitmaps_.data();
+        alignas(64) std::array<std::uint8_t, 8 * most_run_words> together;
+        for_each_run([&](const run& each) {
+            const std::uint8_t* base = words_.base.data() + (each.first << words_.form.width_log2);
+            std::size_t changed = each.count;
+            if (each.how.sparse) {
+                changed = find_changed(each, bits);
+                const bytes_view flags(bits, bitmap_bytes(each.count));
+                gather(flags, words_.form.width_log2, base, together.data());
+                base = together.data();
+                bits += flags.size();
+            }
+            changed_[each.number] = static_cast<std::uint16_t>(changed);
+            low_bytes += (changed * each.how.low_bits + 7) / 8;
+            find_contexts(each, base, changed);
+        });
+        bitmaps_ = bitmaps_.first(static_cast<std::size_t>(bits - bitmaps_.data()));
+        low_ = memory_.memory(scratch::purpose::sample, low_bytes + slack).first(low_bytes);
     }
 
-    void find_contexts() {
-        const kernel::difference_functions& kernels = memory_.kernels().differences;
-        const kernel::context_rule rule = front_.rule.kernel_rule();
+    std::size_t find_changed(const run& each, std::uint8_t* bits) const {
+        const kernel::table& kernels = memory_.kernels();
+        alignas(64) std::array<std::uint8_t, most_run_words> sizes;
+        std::array<std::uint8_t, slack> none;
         const unsigned width_log2 = words_.form.width_log2;
-        contexts_ = memory_.memory(scratch::purpose::lead, words_.count);
-        std::size_t low_bits = 0;
-        for_each_run([&](const run_class& c, std::size_t symbols, std::size_t first, std::size_t count) {
-            low_bits += (count * c.low_bits + 7) / 8 * 8;
-            std::uint8_t* const here = contexts_.data() + first;
-            kernels.contexts[width_log2](words_.base.data() + (first << width_log2), count, rule, here);
-            kernels.count_classes(here, count, c.contexts, sizes_.data() + symbols);
-        });
-        low_ = memory_.memory(scratch::purpose::sample, low_bits / 8 + slack).first(low_bits / 8);
+        const std::uint8_t* const zigzags = words_.zigzags.data() + (each.first << width_log2);
+        kernels.differences.part_symbols[width_log2](zigzags, each.count, 0, sizes.data(), none.data());
+        return kernels.wavelet.part_bits(sizes.data(), each.count, 1, bits, nullptr, nullptr);
+    }
+
+    void find_contexts(const run& each, const std::uint8_t* base, std::size_t changed) {
+        const kernel::context_classes& classes = each.how.contexts;
+        if (classes.classes == 1) {
+            sizes_[each.first_symbols] += changed;
+            return;
+        }
+        const kernel::difference_functions& kernels = memory_.kernels().differences;
+        std::uint8_t* const to = contexts_.data() + each.first;
+        kernels.contexts[words_.form.width_log2](base, changed, front_.rule.kernel_rule(), to);
+        kernels.count_classes(to, changed, classes, sizes_.data() + each.first_symbols);
     }
 
     /// The symbols of each class, one after another with some room between; low bits and escapes on the way.
-    bytes_span sort_symbols() {
+    void sort_symbols() {
         const kernel::difference_functions& kernels = memory_.kernels().differences;
         const std::size_t classes = front_.symbol_classes();
-        const bytes_span sorted = memory_.memory(scratch::purpose::classes, words_.count + classes * slack);
+        sorted_ = memory_.memory(scratch::purpose::classes, words_.count + classes * slack);
         std::array<std::uint8_t*, kernel::context_classes::most> next{};
-        std::uint8_t* at = sorted.data();
-        for (std::size_t c = 0; c < classes; ++c) {
-            next[c] = at;
-            at += sizes_[c] + slack;
-        }
+        next[0] = sorted_.data();
+        for (std::size_t c = 1; c < classes; ++c)
+            next[c] = next[c - 1] + sizes_[c - 1] + slack;
         std::uint8_t* low = low_.data();
-        std::array<std::uint8_t, std::size_t{1} << delta_front::most_run_log2> symbols;
-        const unsigned width_log2 = words_.form.width_log2;
-        for_each_run([&](const run_class& c, std::size_t first_symbols, std::size_t first, std::size_t count) {
-            kernels.part_symbols[width_log2](words_.zigzags.data() + (first << width_log2), count, c.low_bits,
-                                             symbols.data(), low);
-            low += (count * c.low_bits + 7) / 8;
-            if (width_log2 > 0)
-                for_each_escape(bytes_view(symbols).first(count), [&](std::size_t i) {
-                    const std::uint64_t z = load_word(words_.zigzags.data(), first + i, words_.form);
-                    rests_.push_back((z >> c.low_bits) - escape_symbol);
-                });
-            kernels.sort_classes(contexts_.data() + first, symbols.data(), count, c.contexts,
-                                 next.data() + first_symbols);
+        const std::uint8_t* bits = bitmaps_.data();
+        alignas(64) std::array<std::uint8_t, most_run_words> symbols;
+        alignas(64) std::array<std::uint8_t, 8 * most_run_words> together;
+        for_each_run([&](const run& each) {
+            const unsigned width_log2 = words_.form.width_log2, low_bits = each.how.low_bits;
+            const std::size_t changed = changed_[each.number];
+            const std::uint8_t* zigzags = words_.zigzags.data() + (each.first << width_log2);
+            if (each.how.sparse) {
+                const bytes_view flags(bits, bitmap_bytes(each.count));
+                gather(flags, width_log2, zigzags, together.data());
+                zigzags = together.data();
+                bits += flags.size();
+            }
+            kernels.part_symbols[width_log2](zigzags, changed, low_bits, symbols.data(), low);
+            low += (changed * low_bits + 7) / 8;
+            if (width_log2 > 0) keep_rests(bytes_view(symbols).first(changed), zigzags, low_bits);
+            std::uint8_t** const to = next.data() + each.first_symbols;
+            if (each.how.contexts.classes == 1)
+                *to = std::copy_n(symbols.data(), changed, *to);
+            else
+                kernels.sort_classes(contexts_.data() + each.first, symbols.data(), changed, each.how.contexts, to);
         });
-        return sorted;
     }
 
-    static std::size_t planes_of(const std::vector<std::uint64_t>& rests) noexcept {
+    void keep_rests(bytes_view symbols, const std::uint8_t* zigzags, unsigned low_bits) {
+        for_each_escape(symbols, [&](std::size_t i) {
+            rests_.push_back((load_word(zigzags, i, words_.form) >> low_bits) - escape_symbol);
+        });
+    }
+
+    std::size_t escape_planes() const noexcept {
         std::uint64_t any = 0;
-        for (const std::uint64_t rest : rests)
+        for (const std::uint64_t rest : rests_)
             any |= rest;
         return (static_cast<std::size_t>(std::bit_width(any)) + 7) / 8;
     }
 
-    std::size_t store_escapes(std::size_t planes, bytes_span out) {
+    std::size_t store_escapes(bytes_span out) {
         std::size_t at = store_varint(out.data(), rests_.size());
         if (rests_.empty()) return at;
+        const std::size_t planes = escape_planes();
         out[at++] = static_cast<std::uint8_t>(planes);
         byte_buffer plane(rests_.size());
         for (std::size_t p = 0; p < planes; ++p) {
@@ -135,25 +185,22 @@ private:
         return at;
     }
 
-    std::size_t store_symbols(bytes_span sorted, bytes_span out) {
-        std::array<bigsmall::entropy::wavelet_code, kernel::context_classes::most> codes;
+    std::size_t store_symbols(bytes_span out) {
+        std::array<code, kernel::context_classes::most> codes;
+        std::array<bytes_view, kernel::context_classes::most> symbols;
         const std::size_t classes = front_.symbol_classes();
         out[0] = PieceLog2;
         std::size_t at = 1, first = 0;
         for (std::size_t c = 0; c < classes; ++c) {
             std::uint64_t bits = 0;
-            const bytes_view symbols = sorted.subspan(first, sizes_[c]);
-            codes[c] =
-                bigsmall::entropy::wavelet_code::from(statistics_of(symbols, memory_.kernels()), LeastGain, bits);
+            symbols[c] = sorted_.subspan(first, sizes_[c]);
+            codes[c] = code::from(statistics_of(symbols[c], memory_.kernels()), LeastGain, bits);
             at += codes[c].store(out.data() + at);
             first += sizes_[c] + slack;
         }
         writer body(out.subspan(at), std::size_t{1} << PieceLog2, memory_);
-        first = 0;
-        for (std::size_t c = 0; c < classes; ++c) {
-            body.add(codes[c], sorted.subspan(first, sizes_[c]));
-            first += sizes_[c] + slack;
-        }
+        for (std::size_t c = 0; c < classes; ++c)
+            body.add(codes[c], symbols[c]);
         return at + body.finish();
     }
 
@@ -161,7 +208,8 @@ private:
     const delta_front& front_;
     const std::vector<std::uint8_t>& of_run_;
     scratch& memory_;
-    bytes_span contexts_, low_;
+    bytes_span contexts_, bitmaps_, low_, sorted_;
+    std::vector<std::uint16_t> changed_; ///< words of each run that have symbols
     std::vector<std::uint64_t> rests_;
     std::array<std::size_t, kernel::context_classes::most> sizes_{};
 };

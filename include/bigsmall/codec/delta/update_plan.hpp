@@ -101,49 +101,89 @@ public:
         plan.front.rule = rules.by_value;
         by_mantissa.front.rule = rules.by_mantissa;
         for (std::size_t c = 0; c < runs.classes; ++c) {
-            const unsigned low_bits = best_low_bits(sample.of_class(c), sample.buckets, from.form, rules.per_octave);
-            plan.add(c, symbols_by_context(sample, c, low_bits, update_sample::contexts), low_bits, sample);
-            if (rules.mantissas == 0) continue;
-            by_mantissa.add(c, symbols_by_context(sample, c, low_bits, rules.mantissas), low_bits, sample);
+            const class_sample dense{sample, c, false}, sparse{sample, c, true};
+            const unsigned low = best_low_bits(dense, from.form, rules.per_octave);
+            const bool try_sparse = sparse.is_sparse();
+            const unsigned sparse_low = try_sparse ? best_low_bits(sparse, from.form, rules.per_octave) : 0;
+            const auto add_best = [&](update_plan& to, std::size_t contexts) {
+                choice best = choose(dense, low, contexts, to.most_classes());
+                if (try_sparse)
+                    if (choice other = choose(sparse, sparse_low, contexts, to.most_classes()); other.bits < best.bits)
+                        best = other;
+                to.front.classes[c] = best.how;
+                to.bits += best.bits;
+            };
+            add_best(plan, update_sample::contexts);
+            if (rules.mantissas != 0) add_best(by_mantissa, rules.mantissas);
         }
         return rules.mantissas != 0 && by_mantissa.bits < plan.bits ? by_mantissa : plan;
     }
 
 private:
+    struct choice {
+        run_class how;
+        std::uint64_t bits = 0;
+    };
+
+    /// The sampled words of a class of runs; without those that did not change if these are told of apart.
+    struct class_sample {
+        const update_sample& of;
+        std::size_t c;
+        bool sparse;
+
+        std::span<const std::uint32_t> counts() const noexcept { return of.of_class(c); }
+        std::size_t buckets() const noexcept { return of.buckets; }
+        /// Buckets of which it has words.
+        bool has(std::size_t i) const noexcept { return counts()[i] != 0 && !(sparse && i % of.buckets == 0); }
+        std::uint64_t scale() const noexcept { return std::max<std::uint64_t>(of.words[c] / of.sampled[c], 1); }
+
+        std::uint64_t unchanged() const noexcept {
+            std::uint64_t sum = 0;
+            for (std::size_t context = 0; context < update_sample::contexts; ++context)
+                sum += counts()[context * of.buckets];
+            return sum;
+        }
+        bool is_sparse() const noexcept { return unchanged() > of.sampled[c] / 4 * 3; }
+
+        /// What saying which words changed takes besides what the symbols cost. Bitmaps of trees are coded with chances
+        /// that are too rough for rare bits.
+        std::uint64_t flags_cost() const noexcept {
+            if (!is_sparse()) return 0;
+            const std::uint64_t zeros = unchanged(), all = of.sampled[c];
+            if (!sparse) return all * (one_bit * 9 / 1000);
+            return n_log_n(all) - n_log_n(zeros) - n_log_n(all - zeros);
+        }
+    };
+
+    std::size_t most_classes() const noexcept { return front.run_classes == 1 ? 8 : front.run_classes == 2 ? 6 : 5; }
+
     /// Counts of symbol sizes in each context, of which the lowest `contexts` differ.
-    static std::vector<std::uint32_t> symbols_by_context(const update_sample& sample, std::size_t c, unsigned low_bits,
+    static std::vector<std::uint32_t> symbols_by_context(const class_sample& sample, unsigned low_bits,
                                                          std::size_t contexts) {
         std::vector<std::uint32_t> counts(contexts * symbol_sizes::kinds);
-        const std::span<const std::uint32_t> buckets = sample.of_class(c);
-        for (std::size_t i = 0; i < buckets.size(); ++i) {
-            if (buckets[i] == 0) continue;
-            const std::size_t context = i / sample.buckets % contexts;
-            counts[context * symbol_sizes::kinds + symbol_sizes::of_bucket(i % sample.buckets, low_bits)] += buckets[i];
+        const std::span<const std::uint32_t> words = sample.counts();
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            if (!sample.has(i)) continue;
+            const std::size_t context = i / sample.buckets() % contexts, bucket = i % sample.buckets();
+            counts[context * symbol_sizes::kinds + symbol_sizes::of_bucket(bucket, low_bits)] += words[i];
         }
         return counts;
     }
 
     /// The most low bits that lose next to nothing: each of them is one that need not be decoded.
-    static unsigned best_low_bits(std::span<const std::uint32_t> counts, std::size_t buckets, const word_form& form,
-                                  std::size_t per_octave) {
+    static unsigned best_low_bits(const class_sample& sample, const word_form& form, std::size_t per_octave) {
         std::vector<std::uint64_t> cost(form.most_low_bits() + 1);
-        std::vector<std::uint32_t> octave(buckets);
-        std::array<std::uint32_t, symbol_sizes::kinds> symbols;
-        for (std::size_t first = 0; first < update_sample::contexts; first += per_octave) {
-            const auto here = counts.subspan(first * buckets, per_octave * buckets);
+        std::vector<std::uint32_t> octave(sample.buckets());
+        const std::size_t octave_size = per_octave * sample.buckets();
+        for (std::size_t first = 0; first < sample.counts().size(); first += octave_size) {
             std::fill(octave.begin(), octave.end(), 0);
-            std::uint64_t weight = 0;
-            for (std::size_t i = 0; i < here.size(); ++i)
-                octave[i % buckets] += here[i], weight += here[i];
-            if (weight == 0) continue;
-            for (unsigned low = 0; low < cost.size(); ++low) {
-                symbols.fill(0);
-                for (std::size_t b = 0; b < buckets; ++b) {
-                    symbols[symbol_sizes::of_bucket(b, low)] += octave[b];
-                    cost[low] += octave[b] * symbol_sizes::noise_bits(b, low) * one_bit;
-                }
-                cost[low] += coded_cost(symbols);
+            bool any = false;
+            for (std::size_t i = first; i < first + octave_size; ++i) {
+                if (!sample.has(i)) continue;
+                octave[i % sample.buckets()] += sample.counts()[i];
+                any = true;
             }
+            if (any) add_costs(octave, cost);
         }
         const std::uint64_t least = *std::min_element(cost.begin(), cost.end());
         unsigned best = form.most_low_bits();
@@ -152,30 +192,44 @@ private:
         return best;
     }
 
+    /// What these differences cost with each number of low bits.
+    static void add_costs(std::span<const std::uint32_t> counts, std::span<std::uint64_t> cost) {
+        std::array<std::uint32_t, symbol_sizes::kinds> symbols;
+        for (unsigned low = 0; low < cost.size(); ++low) {
+            symbols.fill(0);
+            for (std::size_t b = 0; b < counts.size(); ++b) {
+                symbols[symbol_sizes::of_bucket(b, low)] += counts[b];
+                cost[low] += counts[b] * symbol_sizes::noise_bits(b, low) * one_bit;
+            }
+            cost[low] += coded_cost(symbols);
+        }
+    }
+
     /// The contexts of a class of runs become classes of symbols.
-    void add(std::size_t c, const std::vector<std::uint32_t>& counts, unsigned low_bits, const update_sample& sample) {
-        const std::uint64_t sampled = std::max<std::uint64_t>(sample.sampled[c], 1);
-        const std::uint64_t scale = std::max<std::uint64_t>(sample.words[c] / sampled, 1);
+    static choice choose(const class_sample& sample, unsigned low_bits, std::size_t contexts, std::size_t most) {
+        const std::vector<std::uint32_t> counts = symbols_by_context(sample, low_bits, contexts);
+        const std::uint64_t sampled = sample.of.sampled[sample.c], scale = sample.scale();
         neighbour_groups groups(counts, symbol_sizes::kinds, std::max<std::uint64_t>(sampled / 256, 32));
         // A table, and a part of all that is coded, because classes take time.
         const std::uint64_t price = table_bits * one_bit / scale + groups.cost() / 400;
-        const std::size_t most = front.run_classes == 1 ? 8 : front.run_classes == 2 ? 6 : 5;
         groups.merge(most, [&](const auto&, const auto&) { return price; });
-        run_class& made = front.classes[c];
-        made.low_bits = low_bits;
-        made.contexts.classes = std::max<std::size_t>(groups.groups().size(), 1);
+        choice made;
+        made.how.low_bits = low_bits;
+        made.how.sparse = sample.sparse;
+        made.how.contexts.classes = std::max<std::size_t>(groups.groups().size(), 1);
         for (std::size_t g = 1; g < groups.groups().size(); ++g)
-            made.contexts.limits[g - 1] = static_cast<std::uint8_t>(groups.groups()[g].first);
-        delta_front::fill_map(made.contexts);
-        bits += (groups.cost() + price * groups.groups().size()) / one_bit * scale +
-                noise_bits(c, low_bits, sample) * scale;
+            made.how.contexts.limits[g - 1] = static_cast<std::uint8_t>(groups.groups()[g].first);
+        delta_front::fill_map(made.how.contexts);
+        const std::uint64_t cost = groups.cost() + price * groups.groups().size() + sample.flags_cost();
+        made.bits = (cost / one_bit + noise_bits(sample, low_bits)) * sample.of.words[sample.c] / sampled;
+        return made;
     }
 
-    static std::uint64_t noise_bits(std::size_t c, unsigned low_bits, const update_sample& sample) noexcept {
-        const std::span<const std::uint32_t> buckets = sample.of_class(c);
+    static std::uint64_t noise_bits(const class_sample& sample, unsigned low_bits) noexcept {
+        const std::span<const std::uint32_t> words = sample.counts();
         std::uint64_t sum = 0;
-        for (std::size_t i = 0; i < buckets.size(); ++i)
-            sum += buckets[i] * symbol_sizes::noise_bits(i % sample.buckets, low_bits);
+        for (std::size_t i = 0; i < words.size(); ++i)
+            if (sample.has(i)) sum += words[i] * symbol_sizes::noise_bits(i % sample.buckets(), low_bits);
         return sum;
     }
 
