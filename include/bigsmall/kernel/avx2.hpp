@@ -11,6 +11,7 @@
 #include <immintrin.h>
 
 #include <bigsmall/kernel/avx2_bytes.hpp>
+#include <bigsmall/kernel/avx2_classes.hpp>
 #include <bigsmall/kernel/avx2_fields.hpp>
 #include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
@@ -269,7 +270,7 @@ inline constexpr table cached_functions{
     join_words<false>,
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2, false>, join_bytes<3, false>},
-    scalar::differences_table,
+    differences_table,
     nullptr,
 };
 
