@@ -80,6 +80,14 @@ private:
     std::optional<option> best_;
 };
 
+/// A base of other rows. Throws: as reading the models does.
+inline std::optional<candidate_match> match_rows(const model_pair& models, std::size_t target, std::size_t base) {
+    auto image = row_aligner(models, target, base).find();
+    if (!image) return std::nullopt;
+    const relation samples = image_relation(models, target, *image);
+    return candidate_match{{target, match_kind::resized, std::move(*image), samples.changed_bits}, samples};
+}
+
 /// `named`: the tensors of the base that have the name of the target tensor. Throws: as reading the models does.
 inline std::optional<candidate_match> match_by_name(const model_pair& models, std::size_t target,
                                                     const std::vector<std::size_t>& named) {
@@ -88,10 +96,7 @@ inline std::optional<candidate_match> match_by_name(const model_pair& models, st
         whole.consider(base);
     if (auto found = whole.best()) return found;
     for (const std::size_t base : named)
-        if (auto image = row_aligner(models, target, base).find()) {
-            const relation samples = image_relation(models, target, *image);
-            return candidate_match{{target, match_kind::resized, std::move(*image), samples.changed_bits}, samples};
-        }
+        if (auto found = match_rows(models, target, base)) return found;
     return std::nullopt;
 }
 

@@ -63,24 +63,6 @@ void convert_words(bytes_view from, bytes_span to, F&& convert) {
 
 } // namespace detail
 
-/// Bytes of an element before and after a conversion; 1 and 1 when there is none.
-struct conversion_widths {
-    std::size_t from = 1, to = 1;
-};
-
-constexpr conversion_widths widths_of(io::base_conversion conversion) noexcept {
-    switch (conversion) {
-    case io::base_conversion::none: return {1, 1};
-    case io::base_conversion::f32_to_bf16:
-    case io::base_conversion::f32_to_f16: return {4, 2};
-    case io::base_conversion::bf16_to_f32:
-    case io::base_conversion::f16_to_f32: return {2, 4};
-    case io::base_conversion::bf16_to_f16:
-    case io::base_conversion::f16_to_bf16: return {2, 2};
-    }
-    return {1, 1};
-}
-
 /// The conversion between two types by their safetensors names, "none" for a type to itself; nothing when there is
 /// none.
 constexpr std::optional<io::base_conversion> conversion_between(std::string_view from, std::string_view to) noexcept {

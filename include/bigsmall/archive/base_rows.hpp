@@ -12,6 +12,7 @@
 #include <bigsmall/archive/base_sample.hpp>
 #include <bigsmall/archive/base_words.hpp>
 #include <bigsmall/core/bytes.hpp>
+#include <bigsmall/io/container/base_image.hpp>
 #include <bigsmall/io/container/index.hpp>
 
 namespace bigsmall::archive::detail {
@@ -58,11 +59,11 @@ private:
     /// The first words from a row on, as far as both tensors have them.
     relation rows_relation(std::uint64_t our_row, std::uint64_t their_row) const {
         const word_format format = word_format_of(ours().type);
-        const conversion_widths width = widths_of(*conversion_);
+        const io::element_widths width = io::element_widths_of(*conversion_);
         const std::uint64_t our_place = our_row * row_words_, their_place = their_row * row_words_;
         const auto count = static_cast<std::size_t>(
             std::min({stretch_words, words_of(ours()) - our_place, words_of(theirs()) - their_place}));
-        const std::size_t their_bytes = format.bytes / width.to * width.from;
+        const std::size_t their_bytes = format.bytes / width.image * width.base;
         byte_buffer a(count * format.bytes), b(count * their_bytes);
         models_.target.model().read(target_, our_place * format.bytes, a);
         models_.base.model().read(base_, their_place * their_bytes, b);

@@ -16,6 +16,7 @@
 #include <bigsmall/archive/model_reader.hpp>
 #include <bigsmall/archive/read_image.hpp>
 #include <bigsmall/core/bytes.hpp>
+#include <bigsmall/io/container/base_image.hpp>
 #include <bigsmall/io/container/index.hpp>
 
 namespace bigsmall::archive::detail {
@@ -94,8 +95,8 @@ inline std::optional<io::base_conversion> conversion_to(const model_tensor& targ
 
 /// Words of a base tensor, converted.
 inline byte_buffer converted(io::base_conversion conversion, bytes_view words) {
-    const conversion_widths width = widths_of(conversion);
-    byte_buffer to(words.size() / width.from * width.to);
+    const io::element_widths width = io::element_widths_of(conversion);
+    byte_buffer to(words.size() / width.base * width.image);
     convert_floats(conversion, words, to);
     return to;
 }

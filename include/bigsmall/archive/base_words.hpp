@@ -77,7 +77,7 @@ struct relation {
     double changed_bits = 0; ///< mean bits of the differences
     double strange_bits = 0; ///< the same of words that have nothing to do with each other
 
-    bool equal() const noexcept { return changed_bits == 0; }
+    bool equal() const noexcept { return words > 0 && changed_bits == 0; }
     /// True when chance does not explain how near they are. Few words prove little: then only equal ones will do.
     bool related() const noexcept {
         if (equal()) return true;
