@@ -36,6 +36,7 @@ struct positional_spec {
     bool required = true;
     std::vector<std::string_view> choices = {};
     bool written = false; ///< an output, not an input
+    bool repeatable = false; ///< the last one only: it stands for any number of them
 };
 
 /// One field of the JSON object; `name` is a path such as "files[].path".

@@ -8,6 +8,8 @@ namespace bigsmall::app {
 
 command_spec compress_command();
 command_spec decompress_command();
+command_spec apply_command();
+command_spec squash_command();
 command_spec info_command();
 command_spec verify_command();
 command_spec stat_command();

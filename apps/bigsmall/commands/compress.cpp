@@ -7,6 +7,7 @@
 
 #include <bigsmall/archive/pack.hpp>
 
+#include "commands/base_options.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct request {
-    std::string source, output;
+    std::string source, output, base;
     bool per_shard = false;
     bool to_stdout = false;
     bool group_streams = false;
@@ -45,9 +46,19 @@ archive::operating_point point_among(const arguments& given) {
     return chosen.value_or(archive::operating_point::balanced);
 }
 
+// The value of --delta-from, which may be called --base.
+std::string base_among(const arguments& given) {
+    given.exclude("delta-from", "base");
+    const auto base = given.has("base") ? given.value("base") : given.value("delta-from");
+    if (base && base->empty()) throw usage_error("--delta-from needs a name");
+    if (base && given.has("per-shard")) throw usage_error("--per-shard and --delta-from exclude each other");
+    return base.value_or("");
+}
+
 request read_request(const arguments& given) {
     request asked{.source = given.positional(0),
                   .output = given.value("output").value_or(""),
+                  .base = base_among(given),
                   .per_shard = given.has("per-shard"),
                   .group_streams = given.has("group-streams"),
                   .point = point_among(given)};
@@ -72,6 +83,7 @@ compress_result work(const request& asked, const arguments& given) {
     options.tune(asked.point);
     options.group_streams |= asked.group_streams;
     session.apply_to(options, given);
+    if (!asked.base.empty()) options.base = archive::open_model(asked.base, nullptr, options, session.executor());
     compress_result result;
     result.asked = asked;
     if (asked.to_stdout) {
@@ -85,6 +97,14 @@ compress_result work(const request& asked, const arguments& given) {
     return result;
 }
 
+std::string base_text(const compress_result& result) {
+    if (!result.packed.patch) return {};
+    const archive::patch_counts& patch = *result.packed.patch;
+    return "  base:       " + printable(result.asked.base) + " (" + with_thousands(patch.matched_tensors) + " of " +
+           with_thousands(result.packed.tensors) + " tensors matched, " + with_thousands(patch.unchanged_tensors) +
+           " unchanged)\n";
+}
+
 std::string text_of(const compress_result& result) {
     const std::uint64_t raw = result.packed.source_bytes;
     const std::uint64_t stored = result.packed.compressed_bytes;
@@ -93,7 +113,7 @@ std::string text_of(const compress_result& result) {
            "  source:     " + with_thousands(raw) + " bytes\n" +
            "  compressed: " + with_thousands(stored) + " bytes (" + percent_text(stored, raw) + ")\n" +
            "  saved:      " + difference(raw, stored) + " bytes\n" +
-           removed_text(result.packed.removed_files) + "  elapsed:    " + fixed(result.seconds, 1) + "s  " +
+           base_text(result) + removed_text(result.packed.removed_files) + "  elapsed:    " + fixed(result.seconds, 1) + "s  " +
            speed(raw, result.seconds) + "\n";
 }
 
@@ -107,6 +127,38 @@ json absent_json(const archive::pack_result& packed) {
 void warn_of_absent(const archive::pack_result& packed) {
     for (const archive::absent_shard& absent : packed.absent_shards)
         tell("warning: " + absent.index + " names " + absent.shard + ", which is not there");
+}
+
+// Where most of what has a base gains nothing from it, the patch ties the model to that base for nothing.
+// docs/performance.md says where this coder's differences stop to pay.
+constexpr double least_useless_share = 0.5;
+
+void warn_of_useless_base(const compress_result& result, const arguments& given) {
+    if (!result.packed.patch || given.has("force-delta")) return;
+    const archive::patch_counts& patch = *result.packed.patch;
+    if (patch.matched_bytes == 0) {
+        tell("warning: no tensor of " + printable(result.asked.base) +
+             " is like one of the source: the patch is as large as without it, and still says that it is its base");
+        return;
+    }
+    const double share = static_cast<double>(patch.useless_bytes) / static_cast<double>(patch.matched_bytes);
+    if (share <= least_useless_share) return;
+    tell("warning: " + percent_text(patch.useless_bytes, patch.matched_bytes) + " of the matched bytes are hardly "
+         "smaller as differences to " + printable(result.asked.base) +
+         " than alone, and the patch needs that base to be restored; --force-delta silences this");
+}
+
+json patch_json(const compress_result& result) {
+    if (!result.packed.patch) return nullptr;
+    const archive::patch_counts& patch = *result.packed.patch;
+    return {{"path", result.asked.base},
+            {"matched_tensors", patch.matched_tensors},
+            {"unchanged_tensors", patch.unchanged_tensors},
+            {"matched_bytes", patch.matched_bytes},
+            {"unchanged_bytes", patch.unchanged_bytes},
+            {"useless_bytes", patch.useless_bytes},
+            {"changed_stored_bytes", patch.changed_stored_bytes},
+            {"changed_alone_bytes", patch.changed_alone_bytes}};
 }
 
 json json_of(const compress_result& result) {
@@ -128,6 +180,7 @@ json json_of(const compress_result& result) {
             {"ratio_pct", percent_json(packed.compressed_bytes, packed.source_bytes)},
             {"tensors", packed.tensors},
             {"duplicate_tensors", packed.duplicate_tensors},
+            {"base", patch_json(result)},
             {"absent_shards", absent_json(packed)},
             {"files", std::move(files)},
             {"removed_files", paths_json(packed.removed_files)},
@@ -145,6 +198,7 @@ exit_code run(const arguments& given) {
     refuse_terminal(asked, given);
     const compress_result result = work(asked, given);
     warn_of_absent(result.packed);
+    warn_of_useless_base(result, given);
     if (given.has("json"))
         print_json(json_of(result));
     else if (!given.has("quiet"))
@@ -165,6 +219,16 @@ std::vector<json_field> fields() {
             {"ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
             {"tensors", "integer", "tensors in the source"},
             {"duplicate_tensors", "integer", "tensors whose bytes were there already and are stored once"},
+            {"base", "object or null", "with --delta-from or --auto-delta: what the base was good for"},
+            {"base.path", "string", "the base"},
+            {"base.matched_tensors", "integer", "tensors that have a counterpart in the base"},
+            {"base.unchanged_tensors", "integer", "of these, those that equal it"},
+            {"base.matched_bytes", "integer", "uncompressed bytes of the matched tensors, equal ones once"},
+            {"base.unchanged_bytes", "integer", "of these, the bytes of tensors that equal the base"},
+            {"base.useless_bytes", "integer", "of these, those that the base makes less than a tenth smaller"},
+            {"base.changed_stored_bytes", "integer", "stored bytes of the matched tensors that changed"},
+            {"base.changed_alone_bytes", "integer",
+             "what these would take without the base, about: blocks whose differences are small are only estimated"},
             {"absent_shards", "array of strings",
              "shards that *.safetensors.index.json names and that are not there; also a warning on standard error"},
             {"files", "array", "the files written"},
@@ -211,6 +275,16 @@ command_spec compress_command() {
                              "keys and values of small models) as one stream, where that is measured smaller. Those "
                              "of less than 4 KiB are always coded together where that is smaller. --storage does this "
                              "anyway."},
+                    {.name = "delta-from",
+                     .value = "BASE",
+                     .help = "Write a patch: what differs from BASE, a .safetensors file, a directory, or an archive of "
+                             "either. Tensors are matched by name, and where names do not help by what they hold; of "
+                             "each block the smaller of its differences and the block itself is kept. 'apply' "
+                             "restores.",
+                     .kind = value_kind::path},
+                    {.name = "base", .value = "BASE", .help = "The same as --delta-from.", .kind = value_kind::path},
+                    {.name = "force-delta",
+                     .help = "Do not warn when the base is of little use. The patch is the same."},
                     force_option(),
                     threads_option(),
                     json_option(),
@@ -221,6 +295,8 @@ command_spec compress_command() {
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
                      {"bigsmall compress model.safetensors --storage", "As small as it gets, for an archive."},
+                     {"bigsmall compress finetune.safetensors --delta-from base.safetensors -o patch.bs",
+                      "A patch: 'bigsmall apply base.safetensors patch.bs' gives the fine-tune back."},
                      {"bigsmall compress model.safetensors -o - | ssh host 'cat > model.bs'",
                       "Through a pipe; the summary goes to standard error."}},
         .json = fields(),

@@ -6,6 +6,7 @@
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/unpack.hpp>
 
+#include "commands/base_options.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -46,6 +47,7 @@ decompress_result work(const arguments& given) {
     work_session session(given, show_ratio::no);
     archive::unpack_options options;
     session.apply_to(options, given);
+    options.base = base_of(given, session, options);
     if (result.output == "-") {
         standard_output_sink out;
         result.unpacked = archive::unpack_to(result.source, out, options, session.executor());
@@ -103,6 +105,8 @@ command_spec decompress_command() {
              "were, so the SHA-256 of the restored file is that of the source.",
              "Checksums are checked while decoding: damaged input gives an error and no output. Only '-o -' writes "
              "before the last check, since a stream cannot be taken back: of what came before an error, use nothing.",
+             "A patch, which 'compress --delta-from' wrote, needs --base: it is refused with another base than the one "
+             "that it was made against, before anything is written.",
              "A directory X-bs or X-bsr is restored as X, one of another name as NAME-restored."},
         .positionals = {{.name = "SRC", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = {{.name = "output",
@@ -112,6 +116,7 @@ command_spec decompress_command() {
                      .fallback =
                          "X.safetensors for X.bs or X.bsr, or the directory X when it holds a directory; see above",
                      .kind = value_kind::path},
+                    base_option(),
                     force_option(),
                     threads_option(),
                     json_option(),
@@ -119,6 +124,7 @@ command_spec decompress_command() {
                     no_progress_option(),
                     help_option()},
         .examples = {{"bigsmall decompress model.bs", "Writes model.safetensors, or the directory model."},
+                     {"bigsmall decompress patch.bs --base base.safetensors", "A patch, as 'apply' does it."},
                      {"bigsmall decompress model.bs -o back.safetensors", "Under another name."},
                      {"bigsmall decompress model.bs -o - | sha256sum", "Without touching the disk."}},
         .json = fields(),

@@ -93,6 +93,31 @@ std::string member_text(const std::string& sha256, const std::string& path, std:
     return "    sha256 " + sha256 + "  " + printable(path) + "  " + exact_size(bytes) + "\n";
 }
 
+// Where the chain begins: the base of the first patch, or the archive that restores it.
+std::string chain_text(const std::vector<archive::chain_link>& chain) {
+    if (chain.empty()) return {};
+    std::string text = "  base\n";
+    for (const archive::base_file_summary& file : chain.front().base)
+        text += member_text(file.sha256, file.name, file.bytes);
+    std::string line;
+    for (const archive::chain_link& link : chain) {
+        line = printable(link.container.filename().string()) + (line.empty() ? "" : " -> " + line);
+        if (&link == &chain.back() && !link.base.empty()) line = printable(link.base.front().name) + " -> " + line;
+    }
+    return text + field("chain", line);
+}
+
+json chain_json(const std::vector<archive::chain_link>& chain) {
+    json out = json::array();
+    for (const archive::chain_link& link : chain) {
+        json base = json::array();
+        for (const archive::base_file_summary& file : link.base)
+            base.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+        out.push_back({{"file", link.container.string()}, {"base", std::move(base)}});
+    }
+    return out;
+}
+
 std::string_view name_of(io::member_kind kind) {
     return kind == io::member_kind::safetensors ? "safetensors" : "file";
 }
@@ -186,7 +211,7 @@ std::string text_of(const info_result& result) {
         text += member_text(member.sha256, member.path, member.raw_bytes);
     for (const archive::carried_record& file : summary.carried)
         text += member_text(file.sha256, file.file, file.bytes);
-    text += "  index\n";
+    text += chain_text(result.chain) + "  index\n";
     for (const archive::container_summary& container : summary.containers)
         text += "    " + health_text(container) + "  " + printable(container.path.string()) + "\n";
     return text;
@@ -216,6 +241,7 @@ json json_of(const info_result& result) {
             {"codec_breakdown", breakdown_json("codec", summary.codings)},
             {"best", extremes_json(result.best)},
             {"worst", extremes_json(result.worst)},
+            {"chain", chain_json(result.chain)},
             {"members", members_json(summary)},
             {"containers", containers_json(summary.containers)}};
 }
@@ -254,7 +280,13 @@ std::vector<json_field> info_fields() {
         {"best[].raw_bytes", "integer", "uncompressed bytes"},
         {"best[].compressed_bytes", "integer", "stored bytes"},
         {"best[].ratio_pct", "number or null", "100 * compressed_bytes / raw_bytes, two places"},
-        {"worst", "array", "the five worst, with the same fields"}};
+        {"worst", "array", "the five worst, with the same fields"},
+        {"chain", "array", "of a patch: itself, then the containers of its folder that lead to it; else empty"},
+        {"chain[].file", "string", "where it lies"},
+        {"chain[].base", "array", "the files of the base that it was made against; empty when it is no patch"},
+        {"chain[].base[].name", "string", "path in the base"},
+        {"chain[].base[].bytes", "integer", "size"},
+        {"chain[].base[].sha256", "string", "SHA-256 in hexadecimal"}};
     for (const json_field& field : file_fields()) fields.push_back(field);
     return fields;
 }

@@ -7,6 +7,7 @@
 
 #include <bigsmall/archive/inspect.hpp>
 #include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/patch_chain.hpp>
 
 #include "command.hpp"
 #include "console/json.hpp"
@@ -17,6 +18,7 @@ struct info_result {
     std::string file;
     archive::archive_summary summary;
     std::vector<const archive::tensor_summary*> best, worst; ///< point into summary
+    std::vector<archive::chain_link> chain;                  ///< of a patch: itself, then what leads to it
 };
 
 std::string text_of(const info_result& result);

@@ -6,6 +6,7 @@
 
 #include <bigsmall/archive/verify.hpp>
 
+#include "commands/base_options.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
@@ -116,6 +117,8 @@ std::string text_of(const verify_result& result, bool verbose) {
                 with_thousands(result.report.blocks_total) + " blocks, --seed " +
                 std::to_string(result.asked.seed) + "\n";
     if (verbose) text += totals(result);
+    if (result.report.base_missing && result.report.ok)
+        text += "This is a patch: its stored bytes are whole. What it restores is checked with --base BASE.\n";
     return text + (result.report.ok ? "OK\n" : "FAIL\n");
 }
 
@@ -153,6 +156,7 @@ json json_of(const verify_result& result) {
             {"blocks_checked", report.blocks_checked},
             {"bytes_checked", report.bytes_checked},
             {"fraction", or_null(result.asked.fraction)},
+            {"base_missing", report.base_missing},
             {"seed", sampled ? json(result.asked.seed) : json(nullptr)},
             {"problems", problems_json(report.problems)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
@@ -164,6 +168,9 @@ exit_code run(const arguments& given) {
     work_session session(given, show_ratio::no);
     archive::verify_options options;
     session.apply_to(options, given);
+    if (given.has("base") && result.asked.mode == verify_mode::fast)
+        throw usage_error("--base and --fast exclude each other: --fast reads no weights");
+    options.base = base_of(given, session, options);
     result.report = run_mode(result.asked, options, session.executor());
     result.seconds = session.finish();
     if (given.has("json"))
@@ -187,6 +194,7 @@ std::vector<json_field> fields() {
         {"bytes_checked", "integer", "uncompressed bytes of these blocks, and of carried files read"},
         {"fraction", "number or null", "the value of --sample"},
         {"seed", "integer or null", "repeats the same sample with --seed"},
+        {"base_missing", "boolean", "a patch without its base: checksums of stored bytes were compared, no weights"},
         {"problems", "array", "what is wrong; empty when ok"},
         {"problems[].kind", "string", "corrupt, truncated, mismatch, missing, unsupported ..."},
         {"problems[].file", "string", "the file of the archive"},
@@ -214,6 +222,7 @@ std::vector<option_spec> options() {
              .value = "SRC",
              .help = "Also compare with the .safetensors file or directory that was compressed.",
              .kind = value_kind::path},
+            base_option(),
             {.name = "verbose", .help = "Print how much was checked as well."},
             threads_option(),
             json_option(),
@@ -232,6 +241,7 @@ command_spec verify_command() {
             {"Decodes everything and compares it with the receipts in the archive: a checksum for each "
              "block, MD5 for each tensor, SHA-256 for each file. Prints one line for each problem, "
              "then OK or FAIL.",
+             "Of a patch without --base, the checksums of what is stored are compared; with its base, everything is.",
              "OK means that every weight that was checked is bit-identical to the original.",
              "The header, the index and the footer of a .bs file are there twice or can be done without (the index is "
              "there once where a second copy would make the archive larger than its source). Damage of one of "

@@ -88,8 +88,10 @@ std::string see_also(std::string_view self) {
 
 std::string synopsis_line(const command_spec& command) {
     std::string out = ".SH SYNOPSIS\n" + bold(program_name) + " " + bold(command.verb);
-    for (const positional_spec& positional : command.positionals)
-        out += positional.required ? " " + italic(positional.name) : " [" + italic(positional.name) + "]";
+    for (const positional_spec& positional : command.positionals) {
+        const std::string name = italic(positional.name) + (positional.repeatable ? "..." : "");
+        out += positional.required ? " " + name : " [" + name + "]";
+    }
     return out + " [" + italic("options") + "]\n";
 }
 

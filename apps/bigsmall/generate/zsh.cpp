@@ -50,7 +50,8 @@ std::string verb_case(const command_spec& command) {
     for (const option_spec& option : command.options) out += " \\\n                " + option_line(option);
     std::size_t place = 1;
     for (const positional_spec& positional : command.positionals)
-        out += " \\\n                '" + std::to_string(place++) + ":" + escaped(positional.name) + ":" +
+        out += " \\\n                '" + (positional.repeatable ? "*" : std::to_string(place++)) + ":" +
+               escaped(positional.name) + ":" +
                action(positional.choices, positional.kind) + "'";
     return out + " ;;\n";
 }

@@ -102,9 +102,10 @@ std::string option_text(const option_spec& option) {
 
 std::string synopsis(const command_spec& command) {
     std::string text = std::string(program_name) + " " + std::string(command.verb);
-    for (const positional_spec& positional : command.positionals)
-        text += positional.required ? " " + std::string(positional.name)
-                                    : " [" + std::string(positional.name) + "]";
+    for (const positional_spec& positional : command.positionals) {
+        const std::string name = std::string(positional.name) + (positional.repeatable ? "..." : "");
+        text += positional.required ? " " + name : " [" + name + "]";
+    }
     if (command.options.size() > 1) text += " [options]"; // every command has --help
     return text;
 }

@@ -113,7 +113,10 @@ void check_positional(const positional_spec& wanted, const std::string& given) {
 
 void check_positionals(const arguments& parsed) {
     const command_spec& command = parsed.command();
-    if (parsed.positional_count() > command.positionals.size())
+    const bool any_number = !command.positionals.empty() && command.positionals.back().repeatable;
+    for (std::size_t i = command.positionals.size(); any_number && i < parsed.positional_count(); ++i)
+        check_positional(command.positionals.back(), parsed.positional(i));
+    if (!any_number && parsed.positional_count() > command.positionals.size())
         throw usage_error("one argument too many: '" + parsed.positional(command.positionals.size()) + "'",
                           help_hint(command.verb));
     for (std::size_t i = 0; i < command.positionals.size(); ++i) {

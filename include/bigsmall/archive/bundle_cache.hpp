@@ -51,7 +51,7 @@ private:
         to.tried = true;
         to.bytes.resize(static_cast<std::size_t>(to.bundle->raw_bytes));
         try {
-            decode_block(*container.reader, *to.bundle, 0, to.bundle->offset, to.bytes, codec, memory);
+            decode_block(container, *to.bundle, 0, to.bundle->offset, to.bytes, codec, memory);
         } catch (const error& failure) {
             to.failure = failure;
         }

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -96,11 +97,13 @@ void for_each_bundle(part_reader& parts, const std::vector<planned_bundle>& bund
 
 class bundle_planner {
 public:
-    bundle_planner(const pack_plan& plan, std::uint32_t first, std::uint32_t last, const pack_options& options)
+    /// `apart`: contents that lie in no bundle, however small.
+    bundle_planner(const pack_plan& plan, std::uint32_t first, std::uint32_t last, const pack_options& options,
+                   const std::unordered_set<std::uint32_t>& apart = {})
         : plan_(plan), options_(options), parts_(plan) {
         for (std::uint32_t m = first; m < last; ++m)
             for (std::uint32_t x = 0; x < plan.members[m].extents.size(); ++x)
-                consider(m, x);
+                if (!apart.contains(plan.members[m].extents[x].content)) consider(m, x);
     }
 
     template <parallel::executor E>

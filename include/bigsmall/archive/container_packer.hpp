@@ -15,8 +15,10 @@
 
 #include <bigsmall/archive/bundle_block.hpp>
 #include <bigsmall/archive/bundle_plan.hpp>
+#include <bigsmall/archive/difference_coder.hpp>
 #include <bigsmall/archive/pack_batch.hpp>
 #include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/patch_plan.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/receipts.hpp>
 #include <bigsmall/io/checksum.hpp>
@@ -30,7 +32,8 @@ namespace bigsmall::archive::detail {
 /// references to it.
 class container_packer {
 public:
-    container_packer(const pack_plan& plan, const pack_options& options) : plan_(plan), options_(options) {}
+    container_packer(const pack_plan& plan, const pack_options& options, const patch_plan& patch)
+        : plan_(plan), options_(options), patch_(patch), differences_(patch, options) {}
 
     /// What the container is called by its siblings; member paths are written relative to `folder`, a prefix
     /// of theirs that ends in '/' or is empty.
@@ -42,12 +45,13 @@ public:
     /// Writes members [first, last) as one container and returns its index.
     template <parallel::executor E>
     io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {}) {
-        const std::vector<planned_bundle> bundles = bundle_planner(plan_, first, last, options_).run(e);
+        const std::vector<planned_bundle> bundles = bundle_planner(plan_, first, last, options_, patch_.contents()).run(e);
         io::container_index index = skeleton(first, last, name);
+        if (patch_.model() != nullptr) index.base_files = differences_.base_files(e);
         add_bundles(bundles, index);
         io::container_writer writer(to, io::required_features(index));
         write_bundles(bundles, index, writer, e);
-        pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, contents_of(bundles));
+        pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, without_blocks(bundles));
         file_chain files;
         part_chain parts;
         equal_block_finder equal;
@@ -65,13 +69,16 @@ public:
                 parts.add(batch.bytes(), std::span(batch.pieces), e);
                 // Only in a container that stands alone: siblings refer to contents by the place of their own blocks.
                 if (!name.file.empty()) return;
+                // Equal differences to other bases are other bytes.
                 const auto raw_of = [&](const pack_block& block) {
-                    return batch.bytes().subspan(block.raw_at, block.raw_bytes);
+                    return patch_.has_image(block.content) ? bytes_view()
+                                                           : batch.bytes().subspan(block.raw_at, block.raw_bytes);
                 };
                 find_equal(batch.blocks, raw_of, equal, e);
             }),
             parallel::any_order([&](pack_batch& batch) { code(batch, e); }),
             parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
+        if (patch_.model() != nullptr) differences_.name_bases(numbers_, index, e);
         writer.finish(index, io::size_limit(index));
         remember(index, name);
         count_grouped(index);
@@ -81,6 +88,9 @@ public:
 
     /// Tensors of all containers so far that lie in bundles.
     std::uint64_t grouped_tensors() const noexcept { return grouped_tensors_; }
+
+    /// What the base was good for.
+    const patch_counts& patch_result() const noexcept { return differences_.counts(); }
 
     /// Counts a file that was copied beside the containers.
     void copied(const source_file& file) {
@@ -126,7 +136,7 @@ private:
         if (plan_.contents[extent.content].member >= first) {
             io::content_entry content;
             content.raw_bytes = extent.bytes;
-            content.block_bytes = options_.block_bytes;
+            content.block_bytes = patch_.is_unchanged(extent.content) ? 0 : options_.block_bytes;
             index.contents.push_back(std::move(content));
             return at->second;
         }
@@ -167,8 +177,10 @@ private:
             });
     }
 
-    static std::unordered_set<std::uint32_t> contents_of(const std::vector<planned_bundle>& bundles) {
-        std::unordered_set<std::uint32_t> all;
+    /// Contents that have no blocks of their own.
+    std::unordered_set<std::uint32_t> without_blocks(const std::vector<planned_bundle>& bundles) const {
+        std::unordered_set<std::uint32_t> all = patch_.contents();
+        std::erase_if(all, [&](std::uint32_t content) { return !patch_.is_unchanged(content); });
         for (const planned_bundle& bundle : bundles)
             all.insert(bundle.contents.begin(), bundle.contents.end());
         return all;
@@ -190,8 +202,12 @@ private:
             block.equal.earlier = nullptr;
             const bytes_span out =
                 bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw_bytes));
-            const auto memory = memories_.borrow();
-            block.coded = options_.codec.encode(block.info, raw, out, *memory);
+            if (patch_.has_image(block.content)) {
+                differences_.code(block, raw, out);
+            } else {
+                const auto memory = memories_.borrow();
+                block.coded = options_.codec.encode(block.info, raw, out, *memory);
+            }
             block.checksum = io::checksum(out.first(block.coded.bytes));
         });
     }
@@ -201,6 +217,7 @@ private:
             append_block({bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes), block.checksum,
                           block.coded.label, block.equal},
                          index.contents[numbers_.at(block.content)], writer);
+        differences_.count(batch);
         for (const pack_piece& piece : batch.pieces)
             if (piece.wanted && piece.last) index.contents[numbers_.at(piece.content)].md5 = piece.md5;
         report(batch, writer);
@@ -235,7 +252,9 @@ private:
 
     const pack_plan& plan_;
     const pack_options& options_;
+    const patch_plan& patch_;
     parallel::object_pool<scratch> memories_;
+    difference_coder differences_;
     std::unordered_map<std::uint32_t, std::uint32_t> numbers_;
     std::unordered_map<std::uint32_t, stored_content> stored_;
     std::uint64_t done_bytes_ = 0;

@@ -63,6 +63,7 @@ inline known_shares shares_alone(const model_fingerprint& target) {
         models.push_back(model_alone(words_of(target, tensor), tensor.type()));
         models.back().count(counts);
     }
+    counts.close();
     known_shares shares;
     for (std::size_t i = 0; i < models.size(); ++i) {
         const tensor_fingerprint& tensor = target.tensors[i];
@@ -110,6 +111,7 @@ private:
             changes_[i].count(counts_);
             count_changes(pairs, tensor.type());
         }
+        counts_.close();
         if (result_.changed_words > 0) result_.changed_bits /= static_cast<double>(result_.changed_words);
     }
 
@@ -123,16 +125,16 @@ private:
     }
 
     void know_shares() {
-        for (std::size_t i = 0; i < target_.tensors.size(); ++i) {
-            if (changes_[i].words == 0) continue;
+        shares_.assign(changes_.size(), 0);
+        for (std::size_t i = 0; i < changes_.size(); ++i) {
+            if (!compared(i)) continue;
             const tensor_fingerprint& tensor = target_.tensors[i];
-            with_base_.add(tensor.role, tensor.bytes, change_share(i));
+            shares_[i] = changes_[i].bits(counts_) / tensor.type().bits();
+            with_base_.add(tensor.role, tensor.bytes, shares_[i]);
         }
     }
 
-    double change_share(std::size_t tensor) const {
-        return changes_[tensor].bits(counts_) / target_.tensors[tensor].type().bits();
-    }
+    bool compared(std::size_t tensor) const { return changes_[tensor].words > 0; }
 
     /// How much of the tensor has a counterpart: less than all where the base has fewer rows. A tensor that only has
     /// the shape of another counts when the words say so, too.
@@ -140,7 +142,7 @@ private:
         if (pairing_[i] == no_partner) return 0;
         const tensor_fingerprint &tensor = target_.tensors[i], &partner = base_.tensors[pairing_[i]];
         if (!pairing_.same_name(i)) {
-            if (changes_[i].words == 0 || change_share(i) > 0.9 * alone_.of(tensor.role)) return 0;
+            if (!compared(i) || shares_[i] > 0.9 * alone_.of(tensor.role)) return 0;
         }
         if (tensor.dtype != partner.dtype || tensor.bytes <= partner.bytes) return 1;
         return static_cast<double>(partner.bytes) / static_cast<double>(tensor.bytes);
@@ -148,15 +150,15 @@ private:
 
     double share_with_base(std::size_t i, double without) const {
         if (pairing_[i] == no_partner || !with_base_.any()) return without;
-        const bool compared = changes_[i].words > 0;
-        return std::min(compared ? change_share(i) : with_base_.of(target_.tensors[i].role), without);
+        return std::min(compared(i) ? shares_[i] : with_base_.of(target_.tensors[i].role), without);
     }
 
     const model_fingerprint& target_;
     const known_shares& alone_;
     const model_fingerprint& base_;
     tensor_pairing pairing_;
-    std::vector<modelled_words> changes_;
+    std::vector<modelled_words> changes_; // of each tensor
+    std::vector<double> shares_;          // what they cost
     symbol_counts counts_;
     known_shares with_base_;
     base_estimate result_;

@@ -18,24 +18,39 @@
 
 namespace bigsmall::archive::detail {
 
-/// Counts symbols by context and says what one costs on average in each.
+/// Counts symbols by context, and says what one costs on average in each.
 class symbol_counts {
 public:
     static constexpr std::size_t symbols = 128;
 
-    void add(std::uint32_t context, std::size_t symbol) {
-        count& seen = counts_[context];
-        ++seen.of[std::min(symbol, symbols - 1)];
-        ++seen.all;
+    void add(std::uint32_t context, const std::vector<std::uint8_t>& some) {
+        counts& seen = counts_[context];
+        for (const std::uint8_t symbol : some)
+            ++seen[symbol];
     }
 
-    /// Bits, by the entropy. The second term is what entropy misses when it is measured on few symbols (Miller, Madow).
+    /// Nothing is added afterwards.
+    void close() {
+        for (const auto& [context, seen] : counts_)
+            bits_[context] = entropy(seen);
+        counts_.clear();
+    }
+
+    /// Bits; 0 of a context that never was.
     double bits(std::uint32_t context) const {
-        const auto found = counts_.find(context);
-        if (found == counts_.end()) return 0;
-        const auto all = static_cast<double>(found->second.all);
-        double sum = 0, kinds = 0;
-        for (const std::uint32_t n : found->second.of) {
+        const auto found = bits_.find(context);
+        return found == bits_.end() ? 0 : found->second;
+    }
+
+private:
+    using counts = std::array<std::uint32_t, symbols>;
+
+    /// The second term is what an entropy misses that is measured on few symbols (Miller, Madow).
+    static double entropy(const counts& seen) {
+        double all = 0, kinds = 0, sum = 0;
+        for (const std::uint32_t n : seen)
+            all += n;
+        for (const std::uint32_t n : seen) {
             if (n == 0) continue;
             sum -= n * std::log2(n / all);
             ++kinds;
@@ -43,17 +58,13 @@ public:
         return sum / all + (kinds - 1) / (2 * all * std::log(2.0));
     }
 
-private:
-    struct count {
-        std::array<std::uint32_t, symbols> of{};
-        std::uint64_t all = 0;
-    };
-    std::unordered_map<std::uint32_t, count> counts_;
+    std::unordered_map<std::uint32_t, counts> counts_;
+    std::unordered_map<std::uint32_t, double> bits_;
 };
 
 /// The words of one tensor as contexts and symbols; bits of each word that no model can save.
 struct modelled_words {
-    std::map<std::uint32_t, std::vector<std::uint8_t>> symbols; ///< by context
+    std::map<std::uint32_t, std::vector<std::uint8_t>> symbols; ///< by context; each below symbol_counts::symbols
     std::size_t words = 0;
     double plain_bits = 0;
 
@@ -64,8 +75,7 @@ struct modelled_words {
     }
     void count(symbol_counts& counts) const {
         for (const auto& [context, list] : symbols)
-            for (const std::uint8_t symbol : list)
-                counts.add(context, symbol);
+            counts.add(context, list);
     }
     /// Per word.
     double bits(const symbol_counts& counts) const {

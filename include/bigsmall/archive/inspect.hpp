@@ -162,7 +162,7 @@ private:
         tensor.blocks = coded.blocks.size();
         if (!container.index().receipts_lost) tensor.md5 = hex_of(content.md5);
         if (coded.blocks.empty()) {
-            tensor.coding = "empty";
+            tensor.coding = content.is_unchanged() ? "unchanged" : "empty";
             return;
         }
         if (const origin* found = original_of(container, content, tensor)) {
@@ -232,7 +232,7 @@ private:
             ++counts[{block.grouping, block.entropy}];
         const auto most = std::max_element(counts.begin(), counts.end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
-        return codec_.name_of({most->first.first, most->first.second});
+        return coding_name(codec_, {most->first.first, most->first.second});
     }
 
     void add_tensor(tensor_summary tensor) {

@@ -39,7 +39,7 @@ inline byte_buffer read_small_member(const opened_container& container, const io
         const auto offsets = io::block_offsets(content);
         for (std::size_t b = 0; b < content.blocks.size(); ++b) {
             block.resize(static_cast<std::size_t>(io::raw_block_bytes(content, b)));
-            decode_block(container.home_of(content), content, b, offsets[b], block, codec, memory);
+            decode_block(container, content, b, offsets[b], block, codec, memory);
             bytes.insert(bytes.end(), block.begin(), block.end());
         }
     }

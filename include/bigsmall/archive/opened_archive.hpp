@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/base_bytes.hpp>
 #include <bigsmall/archive/damage.hpp>
 #include <bigsmall/archive/shard_index.hpp>
 #include <bigsmall/core/checked.hpp>
@@ -44,6 +45,8 @@ struct opened_container {
     /// Per name in index().siblings; null where the file could not be opened.
     std::vector<std::shared_ptr<const io::container_reader>> siblings;
     std::string folder; ///< put before its members' paths: "" or ending in '/'
+    /// Of a patch: what its contents differ from, once somebody has given it (patch_base.hpp).
+    std::shared_ptr<const base_bytes> base = nullptr;
 
     const io::container_index& index() const noexcept { return reader->index(); }
 
@@ -88,6 +91,17 @@ public:
     const shard_index& shards() const noexcept { return shards_; }
     const std::vector<opened_container>& containers() const noexcept { return containers_; }
     const std::vector<damage>& problems() const noexcept { return problems_; }
+
+    /// True when some of its containers are patches: what they restore needs a base.
+    bool is_patch() const noexcept {
+        return std::any_of(containers_.begin(), containers_.end(),
+                           [](const opened_container& container) { return container.index().is_patch(); });
+    }
+
+    /// Of the patch that is its container number `container`: what its contents differ from.
+    void set_base(std::size_t container, std::shared_ptr<const base_bytes> base) {
+        containers_.at(container).base = std::move(base);
+    }
 
     /// True when the blocks of a content are to be counted with this container: those of its own, and those of a
     /// sibling that is no container of this archive and would be counted nowhere else.

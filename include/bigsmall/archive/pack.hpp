@@ -16,6 +16,7 @@
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/pack_shards.hpp>
+#include <bigsmall/archive/patch_plan.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/source_tree.hpp>
 #include <bigsmall/io/atomic_file.hpp>
@@ -28,15 +29,20 @@ namespace detail {
 
 /// See pack_to().
 template <parallel::executor E>
-pack_result pack_tree(const source_tree& tree, io::sink& output, const pack_options& options, E& e) {
+pack_result pack_tree(const std::filesystem::path& source, const source_tree& tree, io::sink& output,
+                      const pack_options& options, E& e) {
     check_block_bytes(options.block_bytes);
     std::vector<absent_shard> absent = absent_shards(tree);
     pack_plan plan = make_plan(tree);
     find_duplicates(plan, duplicate_scope::everywhere, bundle_limit(options), options, e);
-    container_packer packer(plan, options);
+    patch_plan patch;
+    if (options.base) patch = patch_planner(plan, options).run(source, e);
+    container_packer packer(plan, options, patch);
     const std::uint64_t before = output.position();
     packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
+    if (options.base) options.base->require_unchanged();
     pack_result result = count_tensors(plan);
+    if (options.base) result.patch = packer.patch_result();
     result.grouped_tensors = packer.grouped_tensors();
     result.compressed_bytes = output.position() - before;
     result.absent_shards = std::move(absent);
@@ -47,12 +53,13 @@ pack_result pack_tree(const source_tree& tree, io::sink& output, const pack_opti
 
 /// Packs `source`, a safetensors file or a directory, as one container into any sink, a pipe included.
 /// Reads every byte once (parts that look equal, and small ones, up to three times more each), writes front to back.
-/// The bytes depend on the source, the codec, block_bytes and group_streams only.
+/// The bytes depend on the source, the base, the codec, block_bytes and group_streams only. With a base, it and the
+/// tensors that have one are read twice more.
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
 pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
-    return detail::pack_tree(find_files(source), output, options, e);
+    return detail::pack_tree(source, find_files(source), output, options, e);
 }
 
 /// Packs `source` into the file `output`, or with per_shard into the directory `output`. The output appears
@@ -60,15 +67,19 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
 /// files that only the older index lists, once the new ones are there.
 /// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
 /// errc::invalid_argument when it lies inside the source or would replace a file that a link in the source leads to,
-/// or when per_shard is given a single file.
+/// or a file of the base; or when per_shard is given a single file or a base.
 template <parallel::executor E>
 pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output, const pack_options& options,
                  E& e) {
+    if (options.per_shard && options.base)
+        throw error(errc::invalid_argument, "a patch is one container: it cannot be packed per shard");
     if (options.per_shard) return detail::pack_shards(source, output, options, e);
     const source_tree tree = find_files(source);
-    inputs_of(source, tree).require_apart(output);
+    input_files inputs = inputs_of(source, tree);
+    if (options.base) options.base->add_to(inputs);
+    inputs.require_apart(output);
     io::atomic_file file(output, options.existing);
-    pack_result result = detail::pack_tree(tree, file, options, e);
+    pack_result result = detail::pack_tree(source, tree, file, options, e);
     file.commit();
     result.files.push_back({output, result.source_bytes, result.compressed_bytes});
     return result;

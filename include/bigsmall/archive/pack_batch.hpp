@@ -44,6 +44,7 @@ struct pack_block {
     std::uint64_t checksum = 0;
     std::uint64_t fingerprint = 0;
     equal_block_finder::answer equal; ///< an earlier block that it equals, or itself for later ones
+    std::size_t alone_bytes = 0;      ///< coded without the base, where there is one
 };
 
 struct pack_piece : hashed_piece {
@@ -65,15 +66,15 @@ struct pack_batch {
 /// its file needs it, and not coded.
 class pack_producer {
 public:
-    /// `bundled`: contents that are stored already, and here only hashed.
+    /// `without_blocks`: contents that are stored already or need no bytes, and here are only hashed.
     pack_producer(const pack_plan& plan, std::uint32_t first, std::uint32_t last, std::uint64_t block_bytes,
-                  const codec_ref& codec, std::unordered_set<std::uint32_t> bundled)
+                  const codec_ref& codec, std::unordered_set<std::uint32_t> without_blocks)
         : plan_(plan),
           member_(first),
           end_(last),
           block_bytes_(block_bytes),
           codec_(codec),
-          bundled_(std::move(bundled)) {}
+          without_blocks_(std::move(without_blocks)) {}
 
     /// Fills the next batch; false when there are no more.
     bool next(pack_batch& batch) {
@@ -127,7 +128,7 @@ private:
         piece.last = take == left;
         const planned_content& original = plan_.contents[extent.content];
         piece.wanted = original.member == member_ && original.extent == extent_;
-        if (piece.wanted && !bundled_.contains(extent.content)) add_blocks(batch, piece, extent);
+        if (piece.wanted && !without_blocks_.contains(extent.content)) add_blocks(batch, piece, extent);
         batch.pieces.push_back(piece);
         batch.raw_bytes += piece.bytes;
         done_ += take;
@@ -164,7 +165,7 @@ private:
     std::uint32_t member_, end_;
     std::uint64_t block_bytes_;
     codec_ref codec_;
-    std::unordered_set<std::uint32_t> bundled_;
+    std::unordered_set<std::uint32_t> without_blocks_;
     std::optional<io::file_source> file_;
     std::uint32_t extent_ = 0;
     std::uint64_t done_ = 0;     // bytes of the current extent

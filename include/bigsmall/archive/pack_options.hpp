@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ inline std::optional<operating_point> point_of_writer(std::string_view name) noe
     return point_of(name.substr(open + 2, name.size() - open - 3));
 }
 
+class model_reader;
+
 /// How a directory is laid out.
 struct pack_options : run_options {
     bool per_shard = false; ///< one container per safetensors file, everything else copied
@@ -54,6 +57,8 @@ struct pack_options : run_options {
     bool group_streams = false;
     std::uint64_t block_bytes = recipe_of(operating_point::balanced).block_bytes; ///< raw bytes per block, 1 to 16 MiB
     codec_ref codec = recipe_of(operating_point::balanced).codec;
+    /// Pack as a patch: the differences to this model, wherever they are smaller than the bytes themselves. Null: alone.
+    std::shared_ptr<const model_reader> base = nullptr;
 
     /// Packs for an operating point. Streams that are to be grouped anyway stay so.
     pack_options& tune(operating_point point) noexcept {
@@ -63,6 +68,17 @@ struct pack_options : run_options {
         group_streams |= recipe.group_streams;
         return *this;
     }
+};
+
+/// What a base was good for. Bytes are raw but where it says stored.
+struct patch_counts {
+    std::uint64_t matched_tensors = 0, unchanged_tensors = 0; ///< that have a base; that equal it
+    std::uint64_t matched_bytes = 0, unchanged_bytes = 0;     ///< the same in bytes
+    /// Of the matched bytes, those in blocks that the base makes less than a tenth smaller.
+    std::uint64_t useless_bytes = 0;
+    /// Stored bytes of the matched blocks that changed, and what they would take without the base: less than that where
+    /// differences are so small that nobody looked.
+    std::uint64_t changed_stored_bytes = 0, changed_alone_bytes = 0;
 };
 
 struct packed_file {
@@ -76,6 +92,7 @@ struct pack_result {
     std::uint64_t tensors = 0;
     std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
     std::uint64_t grouped_tensors = 0;   ///< of all, how many lie in a bundle with others
+    std::optional<patch_counts> patch;   ///< when it was packed against a base
     std::vector<packed_file> files;      ///< what was written, carried files included
     /// With per_shard: what an older index in the output directory listed, the new one does not, and was unchanged.
     std::vector<std::filesystem::path> removed_files;

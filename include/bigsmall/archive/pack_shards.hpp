@@ -40,7 +40,7 @@ public:
           inputs_(inputs),
           output_(output),
           options_(options),
-          packer_(plan_, options) {}
+          packer_(plan_, options, no_base_) {}
 
     template <parallel::executor E>
     pack_result run(E& e) {
@@ -159,6 +159,7 @@ private:
     const input_files& inputs_;
     output_directory& output_;
     const pack_options& options_;
+    patch_plan no_base_;
     container_packer packer_;
     shard_index index_;
     std::vector<packed_file> written_;

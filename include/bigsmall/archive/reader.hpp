@@ -43,7 +43,11 @@ class archive_reader {
 public:
     /// Throws: errc::missing, errc::corrupt, errc::truncated, errc::unsupported, errc::io.
     explicit archive_reader(const std::filesystem::path& path, const codec_ref& codec = default_codec())
-        : archive_(path), codec_(codec) {
+        : archive_reader(opened_archive(path), codec) {}
+
+    /// The same of an archive that is open already: of a patch to which its base was given.
+    explicit archive_reader(opened_archive archive, const codec_ref& codec = default_codec())
+        : archive_(std::move(archive)), codec_(codec) {
         archive_.require_whole();
         for (std::size_t c = 0; c < archive_.containers().size(); ++c)
             for (const io::member_entry& member : archive_.containers()[c].index().members)
@@ -99,6 +103,7 @@ public:
         if (to.empty()) return;
         const io::content_entry& content = content_of(tensor);
         if (content.is_slice()) return read_slice(tensor, content, offset, to);
+        if (content.is_unchanged()) return read_unchanged(tensor, content, offset, to);
         const std::uint64_t first = offset / content.block_bytes;
         const std::uint64_t last = (offset + to.size() - 1) / content.block_bytes;
         const opened_container& container = archive_.containers()[tensor.container];
@@ -109,7 +114,7 @@ public:
             e.for_each(static_cast<std::size_t>(last - first + 1), [&](std::size_t i) {
                 const auto block = static_cast<std::size_t>(first) + i;
                 const std::uint64_t place = content.home == 0 ? home.block_offset(content, block) : offsets[block];
-                read_part(home, content, block, place, offset, to);
+                read_part(container, content, block, place, offset, to);
             });
         } catch (error& failure) {
             failure.in_tensor(io::printable(tensor.name));
@@ -125,6 +130,7 @@ public:
     /// least.
     std::uint64_t block_bytes(const tensor_entry& tensor) const {
         const io::content_entry& content = content_of(tensor);
+        if (content.is_unchanged()) return detail::unchanged_piece_bytes;
         return content.is_slice() ? content.raw_bytes : content.block_bytes;
     }
 
@@ -164,19 +170,29 @@ private:
         }
     }
 
+    void read_unchanged(const tensor_entry& tensor, const io::content_entry& content, std::uint64_t offset,
+                        bytes_span to) const {
+        try {
+            detail::read_base(archive_.containers()[tensor.container], content, offset, to);
+        } catch (error& failure) {
+            failure.in_tensor(io::printable(tensor.name));
+            throw;
+        }
+    }
+
     /// Decodes one block and copies what of it lies in the range that `to` is for, which begins at `offset`.
-    void read_part(const io::container_reader& home, const io::content_entry& content, std::size_t block,
+    void read_part(const opened_container& container, const io::content_entry& content, std::size_t block,
                    std::uint64_t place, std::uint64_t offset, bytes_span to) const {
         const std::uint64_t begin = block * content.block_bytes;
         const auto size = static_cast<std::size_t>(io::raw_block_bytes(content, block));
         const auto memory = memories_.borrow();
         if (begin >= offset && begin + size <= offset + to.size()) {
             const bytes_span whole = to.subspan(static_cast<std::size_t>(begin - offset), size);
-            detail::decode_block(home, content, block, place, whole, codec_, memory->decode);
+            detail::decode_block(container, content, block, place, whole, codec_, memory->decode);
             return;
         }
         memory->raw.resize(size);
-        detail::decode_block(home, content, block, place, memory->raw, codec_, memory->decode);
+        detail::decode_block(container, content, block, place, memory->raw, codec_, memory->decode);
         const std::uint64_t from = std::max(begin, offset);
         const std::uint64_t end = std::min(begin + size, offset + to.size());
         std::copy_n(memory->raw.begin() + static_cast<std::ptrdiff_t>(from - begin), end - from,

@@ -55,8 +55,10 @@ inline void decode_wanted(const opened_container& container, const restore_block
                           const codec_ref& codec, bundle_cache& bundles, decode_memory& memory) {
     if (block.slice != nullptr)
         bundles.read(container, *block.slice, 0, raw, codec, memory);
+    else if (block.content->is_unchanged())
+        read_base(container, *block.content, block.number * unchanged_piece_bytes, raw);
     else
-        decode_block(container.home_of(*block.content), *block.content, block.number, block.offset, raw, codec, memory);
+        decode_block(container, *block.content, block.number, block.offset, raw, codec, memory);
 }
 
 class restore_run {
@@ -120,7 +122,8 @@ private:
                 add_failure(batch, block);
                 continue;
             }
-            const bool counts = block.slice == nullptr || counted_.insert(block.content).second;
+            const bool stored = !block.content->is_unchanged();
+            const bool counts = stored && (block.slice == nullptr || counted_.insert(block.content).second);
             batch.pieces[block.piece].decoded_blocks += counts ? 1 : 0;
             batch.pieces[block.piece].decoded_bytes += block.raw_bytes;
         }
@@ -138,8 +141,8 @@ private:
         damage problem = std::move(*block.failure);
         problem.member = jobs_[batch.job].path;
         problem.tensor = names_[piece.extent];
-        // A block in a container that is not there has no place to name.
-        if (problem.code != errc::missing) name_place(problem, block);
+        // A block in a container that is not there has no place to name, and what equals its base no block.
+        if (problem.code != errc::missing && !block.content->is_unchanged()) name_place(problem, block);
         batch.problems.push_back(std::move(problem));
         member_intact_ = false;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <bigsmall/archive/damage.hpp>
+#include <bigsmall/archive/decode_block.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/pack_batch.hpp>
 #include <bigsmall/archive/receipts.hpp>
@@ -96,16 +97,19 @@ private:
         const io::content_entry& content = index.contents[extent.content];
         if (content.is_slice()) return add_slice(batch, content, index.contents[content.bundle]);
         if (block_ == 0) offset_ = content.offset;
-        const std::uint64_t begin = block_ * content.block_bytes;
+        // What equals its base has no blocks: pieces stand in for them.
+        const std::uint64_t block_bytes = content.is_unchanged() ? unchanged_piece_bytes : content.block_bytes;
+        const std::uint64_t blocks = io::block_count(content.raw_bytes, block_bytes);
+        const std::uint64_t begin = block_ * block_bytes;
         std::uint64_t taken = 0;
-        while (block_ < content.blocks.size()) {
-            const std::uint64_t raw_bytes = io::raw_block_bytes(content, block_);
+        while (block_ < blocks) {
+            const std::uint64_t raw_bytes = std::min(block_bytes, content.raw_bytes - block_ * block_bytes);
             const bool fits = batch.raw_bytes + taken + raw_bytes <= batch_bytes || batch.raw_bytes + taken == 0;
             if (!fits || batch.blocks.size() >= batch_blocks) break;
             add_block(batch, content, batch.raw_bytes + taken, raw_bytes);
             taken += raw_bytes;
         }
-        if (taken == 0 && !content.blocks.empty()) return false;
+        if (taken == 0 && blocks > 0) return false;
 
         restored_piece piece;
         piece.extent = extent_;
@@ -113,7 +117,7 @@ private:
         piece.at = batch.raw_bytes;
         piece.bytes = static_cast<std::size_t>(taken);
         piece.first = begin == 0;
-        piece.last = block_ == content.blocks.size();
+        piece.last = block_ == blocks;
         piece.wanted = true;
         batch.pieces.push_back(piece);
         batch.raw_bytes += piece.bytes;
@@ -151,11 +155,13 @@ private:
         block.content = &content;
         block.number = block_;
         block.piece = batch.pieces.size();
-        // Found on the way: asking for a block's offset is slow when it lies in another container.
-        block.offset = io::offset_of(content.blocks[block_], offset_);
         block.raw_at = static_cast<std::size_t>(raw_at);
         block.raw_bytes = static_cast<std::size_t>(raw_bytes);
-        if (content.blocks[block_].shared_at == 0) offset_ = block.offset + content.blocks[block_].stored_bytes;
+        if (!content.is_unchanged()) {
+            // Found on the way: asking for a block's offset is slow when it lies in another container.
+            block.offset = io::offset_of(content.blocks[block_], offset_);
+            if (content.blocks[block_].shared_at == 0) offset_ = block.offset + content.blocks[block_].stored_bytes;
+        }
         ++block_;
         batch.blocks.push_back(std::move(block));
     }

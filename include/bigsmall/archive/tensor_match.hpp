@@ -38,6 +38,8 @@ struct tensor_match {
     match_kind kind = match_kind::same;
     io::base_image image;    ///< its parts go by the numbers in tensors() of the base
     double changed_bits = 0; ///< mean bits of the sampled differences, per word
+
+    bool operator==(const tensor_match&) const = default;
 };
 
 } // namespace bigsmall::archive

@@ -100,6 +100,10 @@ transcode_result transcode(const std::filesystem::path& source, const std::files
     detail::check_block_bytes(options.block_bytes);
     const opened_archive opened(source);
     opened.require_whole();
+    if (opened.is_patch())
+        throw error(errc::unsupported, "this is a patch, which is not transcoded: its blocks need the base")
+            .in_file(source.string())
+            .with_hint("make the patch anew with another operating point, or transcode what it restores");
     transcode_result result;
     if (opened.sharded()) {
         result = detail::transcode_directory(opened, output, options, e);

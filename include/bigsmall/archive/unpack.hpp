@@ -13,12 +13,14 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/archive_inputs.hpp>
 #include <bigsmall/archive/carried_files.hpp>
 #include <bigsmall/archive/default_codec.hpp>
 #include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/archive/output_directory.hpp>
+#include <bigsmall/archive/patch_base.hpp>
 #include <bigsmall/archive/restore.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/io/atomic_file.hpp>
@@ -27,8 +29,16 @@
 
 namespace bigsmall::archive {
 
+/// Whether outputs may take the place of files of a patch's base.
+enum class base_files : std::uint8_t {
+    kept,
+    replaceable, ///< as a model is that is updated
+};
+
 struct unpack_options : run_options {
     codec_ref codec = default_codec();
+    std::shared_ptr<const model_reader> base = nullptr; ///< what a patch was made against; null for other archives
+    base_files existing_base = base_files::kept;
 };
 
 struct unpack_result {
@@ -37,21 +47,24 @@ struct unpack_result {
     std::vector<std::filesystem::path> files; ///< what was written; empty when it went to a sink
 };
 
-/// Outputs replace what is there when asked to, but never what they come from: the containers, others that these refer
-/// to, and the files beside them.
-inline input_files inputs_of(const opened_archive& archive) {
-    input_files inputs("the archive itself or a file that it needs");
-    for (const opened_container& container : archive.containers())
-        for (std::uint32_t home = 0; home <= container.index().siblings.size(); ++home)
-            inputs.add(container.home_path(home));
-    if (!archive.sharded()) return inputs;
-    inputs.add(archive.path() / shard_index_name);
-    for (const carried_record& file : archive.shards().files)
-        inputs.add(archive.path() / file.file);
+/// What unpacking reads: the archive, and the files of the base that is needed.
+inline input_files inputs_of(const opened_archive& archive, const unpack_options& options) {
+    input_files inputs = inputs_of(archive);
+    if (options.base && options.existing_base == base_files::kept) options.base->add_to(inputs);
     return inputs;
 }
 
 namespace detail {
+
+/// An archive that can be restored: whole, and with its base if it needs one.
+template <parallel::executor E>
+opened_archive open_to_unpack(const std::filesystem::path& path, const unpack_options& options, E& e) {
+    opened_archive opened(path);
+    opened.require_whole();
+    if (options.base) give_base(opened, options.base, options, e);
+    require_base(opened);
+    return opened;
+}
 
 /// Ends the run at the first thing that is wrong.
 class strict_observer : public restore_observer {
@@ -121,7 +134,7 @@ void unpack_directory(const opened_archive& archive, const std::vector<restore_j
         result.files.push_back(directory.final_path(job.path));
     for (const carried_record& file : archive.shards().files)
         result.files.push_back(directory.final_path(file.file));
-    const input_files inputs = inputs_of(archive);
+    const input_files inputs = inputs_of(archive, options);
     for (const std::filesystem::path& file : result.files)
         inputs.require_apart(file);
     file_observer observer(&directory, {}, options.existing);
@@ -138,21 +151,21 @@ void unpack_directory(const opened_archive& archive, const std::vector<restore_j
 /// archive was made of one file, else a directory; one that exists must be empty, or options.existing says
 /// replace: then its files are replaced one by one and others stay. Nothing is left behind by a failure.
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
-/// Throws: errc::corrupt, errc::truncated, errc::mismatch for damage; errc::unsupported; errc::missing;
-/// errc::exists; errc::invalid_argument when an output would replace a file of the archive or one that it needs;
-/// errc::io; errc::cancelled.
+/// A patch needs its base, which is compared with what it was made against before anything is written.
+/// Throws: errc::corrupt, errc::truncated, errc::mismatch for damage or another base; errc::unsupported; errc::missing;
+/// errc::exists; errc::invalid_argument when an output would replace a file of the archive or one that it needs, when
+/// a patch has no base or another archive has one; errc::io; errc::cancelled.
 template <parallel::executor E>
 unpack_result unpack(const std::filesystem::path& archive, const std::filesystem::path& output,
                      const unpack_options& options, E& e) {
-    const opened_archive opened(archive);
-    opened.require_whole();
+    const opened_archive opened = detail::open_to_unpack(archive, options, e);
     const std::vector<restore_job> jobs = all_jobs(opened);
     unpack_result result = detail::sizes_of(opened, jobs);
     if (opened.restores_directory()) {
         detail::unpack_directory(opened, jobs, output, options, result, e);
         return result;
     }
-    inputs_of(opened).require_apart(output);
+    inputs_of(opened, options).require_apart(output);
     detail::file_observer observer(nullptr, output, options.existing);
     restore(jobs, options.codec, options, observer, e);
     result.files.push_back(output);
@@ -164,8 +177,7 @@ unpack_result unpack(const std::filesystem::path& archive, const std::filesystem
 /// errc::invalid_argument when the archive restores a directory.
 template <parallel::executor E>
 unpack_result unpack_to(const std::filesystem::path& archive, io::sink& output, const unpack_options& options, E& e) {
-    const opened_archive opened(archive);
-    opened.require_whole();
+    const opened_archive opened = detail::open_to_unpack(archive, options, e);
     if (opened.restores_directory())
         throw error(errc::invalid_argument, "this archive restores a directory, which is no single stream of bytes")
             .in_file(archive.string());

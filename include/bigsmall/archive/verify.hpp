@@ -12,21 +12,26 @@
 #include <bigsmall/archive/verify_fast.hpp>
 #include <bigsmall/archive/verify_report.hpp>
 #include <bigsmall/archive/verify_sample.hpp>
+#include <bigsmall/archive/verify_stored.hpp>
 #include <bigsmall/io/file_source.hpp>
 #include <bigsmall/parallel/executor.hpp>
 
 namespace bigsmall::archive {
 
 /// Everything that verify_fast() checks, and then decodes every block (checksum), every tensor (MD5) and
-/// every file (SHA-256), and hashes the carried files. Nothing is written. Throws: as verify_fast();
+/// every file (SHA-256), and hashes the carried files. Of a patch without its base, the checksums of the stored bytes
+/// only. Nothing is written. Throws: as verify_fast(); errc::invalid_argument when there is a base and no patch;
 /// errc::cancelled.
 template <parallel::executor E>
 verify_report verify(const std::filesystem::path& archive, const verify_options& options, E& e) {
-    const opened_archive opened(archive);
+    opened_archive opened(archive);
     verify_report report = detail::begin_report(opened);
     detail::check_metadata(opened, options.codec, report);
     detail::collecting_observer observer(report);
-    restore(all_jobs(opened), options.codec, options, observer, e);
+    if (detail::give_base(opened, options, report, e))
+        restore(all_jobs(opened), options.codec, options, observer, e);
+    else
+        detail::stored_check(opened, options, report).run(e);
     detail::check_carried(opened, options, report);
     return report;
 }
@@ -38,9 +43,13 @@ verify_report verify(const std::filesystem::path& archive, const verify_options&
 template <parallel::executor E>
 verify_report verify_against(const std::filesystem::path& archive, const std::filesystem::path& source,
                              const verify_options& options, E& e) {
-    const opened_archive opened(archive);
+    opened_archive opened(archive);
     verify_report report = detail::begin_report(opened);
     detail::check_metadata(opened, options.codec, report);
+    if (!detail::give_base(opened, options, report, e)) {
+        if (report.problems.empty()) require_base(opened);
+        return report;
+    }
     detail::source_files files(opened, source);
     detail::comparing_observer observer(files, report);
     restore(all_jobs(opened), options.codec, options, observer, e);

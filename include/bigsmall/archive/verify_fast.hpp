@@ -68,7 +68,7 @@ private:
         for (const io::content_entry& content : container_.index().contents)
             for (const io::block_entry& block : content.blocks) {
                 if (!seen.insert({block.grouping, block.entropy}).second) continue;
-                const std::string name = codec_.name_of({block.grouping, block.entropy});
+                const std::string name = coding_name(codec_, {block.grouping, block.entropy});
                 if (name.find("unknown") == std::string::npos) continue;
                 add_problem(report_,
                             make_damage(errc::unsupported, "it uses a coding that this version does not know: " + name,

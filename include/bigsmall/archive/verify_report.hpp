@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,8 +18,11 @@
 
 namespace bigsmall::archive {
 
+class model_reader;
+
 struct verify_options : run_options {
     codec_ref codec = default_codec();
+    std::shared_ptr<const model_reader> base = nullptr; ///< of a patch; without it only stored bytes are checked
 };
 
 struct verify_report {
@@ -31,6 +35,7 @@ struct verify_report {
     std::uint64_t bytes_checked = 0;   ///< of the blocks decoded and the carried files read
     std::vector<damage> problems;      ///< in the order of the files and their bytes
     std::optional<std::uint64_t> seed; ///< that chose the sample
+    bool base_missing = false; ///< it is a patch without its base: checksums were compared, nothing was decoded
 
     /// There are problems, and none of them has cost a byte of any file: copies and padding are damaged only.
     bool only_redundant() const noexcept {

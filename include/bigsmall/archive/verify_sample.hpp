@@ -19,6 +19,7 @@
 #include <bigsmall/archive/restore.hpp>
 #include <bigsmall/archive/verify_fast.hpp>
 #include <bigsmall/archive/verify_report.hpp>
+#include <bigsmall/archive/verify_stored.hpp>
 #include <bigsmall/parallel/executor.hpp>
 #include <bigsmall/parallel/pool.hpp>
 
@@ -174,9 +175,11 @@ private:
         const io::content_entry& content = content_of(p);
         const auto memory = memories_.borrow();
         try {
-            const io::container_reader& home = container.home_of(content);
             memory->raw.resize(static_cast<std::size_t>(raw_bytes_of(p)));
-            decode_block(home, content, p.block, p.offset, memory->raw, options_.codec, memory->decode);
+            if (report_.base_missing && content.image != io::no_image)
+                container.reader->read_block_at(p.offset, content.blocks[p.block], p.block, memory->decode.stored);
+            else
+                decode_block(container, content, p.block, p.offset, memory->raw, options_.codec, memory->decode);
             return std::nullopt;
         } catch (const error& failure) {
             return damage_of(failure);
@@ -228,10 +231,11 @@ verify_report verify_sample(const std::filesystem::path& archive, double fractio
                             const verify_options& options, E& e) {
     if (!(fraction > 0.0 && fraction <= 1.0))
         throw error(errc::invalid_argument, "the share of blocks to check must be above 0 and at most 1");
-    const opened_archive opened(archive);
+    opened_archive opened(archive);
     verify_report report = detail::begin_report(opened);
     report.seed = seed;
     detail::check_metadata(opened, options.codec, report);
+    report.base_missing = !detail::give_base(opened, options, report, e);
     detail::sample_run(opened, options, report).run(fraction, seed, e);
     return report;
 }

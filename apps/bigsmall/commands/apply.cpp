@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "commands/commands.hpp"
+
+#include <bigsmall/archive/unpack.hpp>
+
+#include "commands/base_options.hpp"
+#include "commands/paths.hpp"
+#include "console/json.hpp"
+#include "options/shared.hpp"
+
+namespace bigsmall::app {
+namespace {
+
+struct apply_result {
+    std::string base, output;
+    std::vector<std::string> patches;
+    archive::unpack_result unpacked;
+    double seconds = 0;
+};
+
+std::string read_output(const arguments& given, const std::string& last_patch) {
+    const auto output = given.value("output");
+    if (!output) {
+        const archive::opened_archive opened(last_patch);
+        return (opened.restores_directory() ? default_directory(last_patch) : default_safetensors(last_patch)).string();
+    }
+    if (output->empty()) throw usage_error("--output needs a name");
+    if (*output == "-" && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
+    if (*output == "-" && is_terminal(standard_output) && !given.has("force"))
+        throw error(errc::exists, "standard output is a terminal, which cannot show a checkpoint")
+            .with_hint("send it to a file or a pipe, or insist with -f");
+    return *output;
+}
+
+apply_result work(const arguments& given) {
+    apply_result result;
+    result.base = given.positional(0);
+    for (std::size_t i = 1; i < given.positional_count(); ++i) result.patches.push_back(given.positional(i));
+    result.output = read_output(given, result.patches.back());
+    work_session session(given, show_ratio::no);
+    archive::unpack_options options;
+    session.apply_to(options, given);
+    // The result of each patch is the base of the next one.
+    options.base = archive::open_model(result.base, nullptr, options, session.executor());
+    for (std::size_t i = 0; i + 1 < result.patches.size(); ++i)
+        options.base = archive::open_model(result.patches[i], options.base, options, session.executor());
+    if (result.output == "-") {
+        standard_output_sink out;
+        result.unpacked = archive::unpack_to(result.patches.back(), out, options, session.executor());
+    } else {
+        result.unpacked = archive::unpack(result.patches.back(), result.output, options, session.executor());
+    }
+    result.seconds = session.finish();
+    return result;
+}
+
+std::string text_of(const apply_result& result) {
+    std::string chain = printable(result.base);
+    for (const std::string& patch : result.patches) chain += " + " + printable(patch);
+    const std::string target = result.output == "-" ? "standard output" : printable(result.output);
+    return "applied " + chain + " -> " + target + "  (" + fixed(result.seconds, 1) + "s)  " +
+           speed(result.unpacked.restored_bytes, result.seconds) + "\n";
+}
+
+json json_of(const apply_result& result) {
+    return {{"command", "apply"},
+            {"base", result.base},
+            {"patches", result.patches},
+            {"output", result.output},
+            {"restored_bytes", result.unpacked.restored_bytes},
+            {"files", paths_json(result.unpacked.files)},
+            {"elapsed_seconds", seconds_json(result.seconds)}};
+}
+
+exit_code run(const arguments& given) {
+    const apply_result result = work(given);
+    if (given.has("json"))
+        print_json(json_of(result));
+    else if (!given.has("quiet"))
+        result.output == "-" ? print_to_user(text_of(result)) : print(text_of(result));
+    return exit_code::done;
+}
+
+std::vector<json_field> fields() {
+    return {{"command", "string", "\"apply\""},
+            {"base", "string", "BASE as given"},
+            {"patches", "array of strings", "the patches, as given"},
+            {"output", "string", "the file or directory written"},
+            {"restored_bytes", "integer", "bytes of all files restored"},
+            {"files", "array of strings", "the files written"},
+            {"elapsed_seconds", "number", "wall time, three places"}};
+}
+
+} // namespace
+
+command_spec apply_command() {
+    return {
+        .verb = "apply",
+        .summary = "Restore a fine-tune from its base and a patch",
+        .description =
+            {"Restores what was compressed with 'compress --delta-from BASE', byte for byte: the SHA-256 of the "
+             "restored file is that of the fine-tune. Of several patches each was made against the result of the one "
+             "before.",
+             "BASE is compared with what the patch was made against before anything is written: the MD5 of every tensor "
+             "that the patch uses. It may lie in other files than it did then, or be an archive."},
+        .positionals = {{.name = "BASE", .help = "A .safetensors file, a directory, or an archive of either."},
+                        {.name = "PATCH",
+                         .help = "A .bs file that was written with --delta-from.",
+                         .repeatable = true}},
+        .options = {{.name = "output",
+                     .letter = 'o',
+                     .value = "OUT",
+                     .help = "Where to write; '-' is standard output, for a patch of one file.",
+                     .fallback = "X.safetensors for the last patch X.bs, or the directory X when it holds a directory",
+                     .kind = value_kind::path},
+                    force_option(),
+                    threads_option(),
+                    json_option(),
+                    quiet_option(),
+                    no_progress_option(),
+                    help_option()},
+        .examples = {{"bigsmall apply base.safetensors patch.bs -o finetune.safetensors", "One patch."},
+                     {"bigsmall apply base.safetensors monday.bs tuesday.bs -o now.safetensors",
+                      "A chain: the second was made against the result of the first."}},
+        .json = fields(),
+        .run = run,
+    };
+}
+
+} // namespace bigsmall::app

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSL-1.0
+// What a patch was made against, and which patches before it lead there.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <bigsmall/archive/hash.hpp>
+#include <bigsmall/core/error.hpp>
+#include <bigsmall/io/container/reader.hpp>
+#include <bigsmall/io/file_source.hpp>
+
+namespace bigsmall::archive {
+
+/// A file of the base.
+struct base_file_summary {
+    std::string name;
+    std::uint64_t bytes = 0;
+    std::string sha256; ///< hexadecimal
+};
+
+/// A container of a chain and what it was made against.
+struct chain_link {
+    std::filesystem::path container;
+    std::vector<base_file_summary> base; ///< empty: it is no patch, and the chain ends with it
+};
+
+namespace detail {
+
+class chain_search {
+public:
+    explicit chain_search(const std::filesystem::path& patch) {
+        std::error_code failed;
+        const std::filesystem::path folder = patch.has_parent_path() ? patch.parent_path() : ".";
+        for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+            const std::filesystem::path extension = entry.path().extension();
+            if (extension != ".bs" && extension != ".bsr") continue;
+            // Others are not worth a failure: this is a nicety.
+            if (candidates_.size() == most_candidates) break;
+            candidates_.push_back(entry.path());
+        }
+        std::sort(candidates_.begin(), candidates_.end());
+    }
+
+    /// `index`: of the patch itself.
+    std::vector<chain_link> run(const std::filesystem::path& patch, const io::container_index& index) {
+        std::vector<chain_link> chain{{patch, bases_of(index)}};
+        std::set<std::filesystem::path> seen{patch.lexically_normal()};
+        while (!chain.back().base.empty()) {
+            chain_link next;
+            if (!find(chain.back().base, seen, next)) break;
+            seen.insert(next.container.lexically_normal());
+            chain.push_back(std::move(next));
+        }
+        return chain;
+    }
+
+private:
+    static constexpr std::size_t most_candidates = 1000;
+
+    static std::vector<base_file_summary> bases_of(const io::container_index& index) {
+        std::vector<base_file_summary> files;
+        for (const io::base_file& file : index.base_files)
+            files.push_back({file.name, file.bytes, hex_of(file.sha256)});
+        return files;
+    }
+
+    /// A container that restores all files of a base: a patch, if there is one.
+    bool find(const std::vector<base_file_summary>& base, const std::set<std::filesystem::path>& seen,
+              chain_link& found) const {
+        for (const std::filesystem::path& candidate : candidates_) {
+            if (seen.contains(candidate.lexically_normal())) continue;
+            chain_link link;
+            if (!restores(candidate, base, link)) continue;
+            const bool first = found.container.empty();
+            if (first || !link.base.empty()) found = std::move(link);
+            if (!found.base.empty()) break;
+        }
+        return !found.container.empty();
+    }
+
+    static bool restores(const std::filesystem::path& candidate, const std::vector<base_file_summary>& base,
+                         chain_link& link) {
+        try {
+            const io::container_reader reader(std::make_shared<const io::file_source>(candidate));
+            std::set<std::string> restored;
+            for (const io::member_entry& member : reader.index().members)
+                restored.insert(hex_of(member.sha256));
+            link = {candidate, bases_of(reader.index())};
+            return std::all_of(base.begin(), base.end(),
+                               [&](const base_file_summary& file) { return restored.contains(file.sha256); });
+        } catch (const error&) {
+            return false; // no container, or a broken one
+        }
+    }
+
+    std::vector<std::filesystem::path> candidates_;
+};
+
+} // namespace detail
+
+/// The patch at `patch`, then the container of the same folder that restores its base, and so on: until one is no patch,
+/// or none restores the base. Reads the indexes of up to 1,000 containers of the folder. Empty when it is no patch.
+/// Throws: as container_reader, for the patch itself.
+inline std::vector<chain_link> chain_of(const std::filesystem::path& patch) {
+    const io::container_reader reader(std::make_shared<const io::file_source>(patch));
+    if (!reader.index().is_patch()) return {};
+    return detail::chain_search(patch).run(patch, reader.index());
+}
+
+} // namespace bigsmall::archive

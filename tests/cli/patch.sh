@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# Patches: compress --delta-from, apply, decompress --base, squash, and what the other commands say of them.
+. "$(dirname "$0")/lib.sh"
+
+base=$SOURCE_DIR/examples/sample/base/model.safetensors
+tuned=$SOURCE_DIR/examples/sample/fine-tune/model.safetensors
+cp "$base" base.safetensors
+cp "$tuned" tuned.safetensors
+
+expect 0 compress tuned.safetensors -o alone.bs
+expect 0 compress tuned.safetensors --delta-from base.safetensors -o patch.bs
+said "$out" "base:       base.safetensors"
+(($(stat -c %s patch.bs) < $(stat -c %s alone.bs))) || fail "the patch is no smaller than the archive"
+expect 0 compress tuned.safetensors --base base.safetensors -o same.bs --json
+same patch.bs same.bs
+said "$out" '"matched_tensors":'
+expect 2 compress tuned.safetensors --base base.safetensors --delta-from base.safetensors -o x.bs
+expect 2 compress "$SOURCE_DIR/examples/sample/fine-tune" --per-shard --base base.safetensors -o x
+expect 4 compress tuned.safetensors --delta-from nothing.safetensors -o x.bs
+absent x.bs
+
+expect 0 apply base.safetensors patch.bs -o back.safetensors
+same tuned.safetensors back.safetensors
+expect 6 apply base.safetensors patch.bs -o back.safetensors
+expect 0 decompress patch.bs --base base.safetensors -o - -f
+same tuned.safetensors "$out"
+expect 0 apply base.safetensors patch.bs
+same tuned.safetensors patch.safetensors
+expect 0 apply base.safetensors patch.bs -o json.safetensors --json
+said "$out" '"command": "apply"'
+
+# The base under another name, compressed, and as a directory.
+expect 0 compress base.safetensors
+expect 0 apply base.bs patch.bs -o from-archive.safetensors
+same tuned.safetensors from-archive.safetensors
+expect 0 apply "$SOURCE_DIR/examples/sample/base" patch.bs -o from-directory.safetensors
+same tuned.safetensors from-directory.safetensors
+
+# Without the base, with another, and with one for an archive that needs none.
+before=$(listing .)
+expect 2 decompress patch.bs -o x.safetensors
+said "$err" base.safetensors
+expect 3 apply tuned.safetensors patch.bs -o x.safetensors
+said "$err" tuned.safetensors
+said "$err" base.safetensors
+said "$err" SHA-256
+expect 2 apply base.safetensors alone.bs -o x.safetensors
+expect 2 apply base.safetensors
+[[ $(listing .) == "$before" ]] || fail "files left behind: $(listing .)"
+
+# The base and the patch are inputs.
+expect 2 compress tuned.safetensors --delta-from base.safetensors -o base.safetensors -f
+expect 2 apply base.safetensors patch.bs -o base.safetensors -f
+expect 2 apply base.safetensors patch.bs -o patch.bs -f
+same "$base" base.safetensors
+
+expect 0 verify patch.bs
+said "$out" "--base BASE"
+[[ $(tail -1 "$out") == OK ]] || fail "verify: $(cat "$out")"
+expect 0 verify patch.bs --base base.safetensors --verbose
+said "$out" OK
+expect 0 verify patch.bs --sample 0.5
+expect 0 verify patch.bs --base base.safetensors --source tuned.safetensors
+expect 1 verify patch.bs --base tuned.safetensors --json
+said "$out" '"ok": false'
+expect 2 verify patch.bs --fast --base base.safetensors
+expect 3 transcode patch.bs x.bsr
+expect 0 stat patch.bs
+
+# A directory against a directory.
+cp -r "$SOURCE_DIR/examples/sample/base" dir-base
+cp -r "$SOURCE_DIR/examples/sample/fine-tune" dir-tuned
+expect 0 compress dir-tuned --delta-from dir-base -o dir.bs
+expect 0 apply dir-base dir.bs -o dir-back
+same_tree dir-tuned dir-back
+
+# A chain, and one patch instead of it: back to the base here, so that little remains.
+expect 0 compress base.safetensors --delta-from tuned.safetensors -o back.bs
+expect 0 apply base.safetensors patch.bs back.bs -o chain.safetensors
+same base.safetensors chain.safetensors
+expect 3 apply base.safetensors back.bs patch.bs -o x.safetensors
+expect 0 squash patch.bs back.bs --base base.safetensors -o both.bs
+said "$out" "squashed 2 patches"
+(($(stat -c %s both.bs) < $(stat -c %s patch.bs) / 10)) || fail "a patch of nothing has $(stat -c %s both.bs) bytes"
+expect 0 apply base.safetensors both.bs -o both.safetensors
+same base.safetensors both.safetensors
+expect 2 squash patch.bs back.bs -o x.bs
+expect 2 squash patch.bs back.bs --base base.safetensors
+expect 2 squash patch.bs back.bs --base base.safetensors -o patch.bs -f
+
+expect 0 info back.bs
+said "$out" "base.safetensors -> patch.bs -> back.bs"
+expect 0 info back.bs --json
+said "$out" '"chain":'
+
+# Of little use: a warning, and the patch works all the same.
+head -c 40000 /dev/zero | safetensors zeros.safetensors '{"z":{"dtype":"F32","shape":[10000],"data_offsets":[0,40000]}}'
+expect 0 compress tuned.safetensors --delta-from zeros.safetensors -o useless.bs
+said "$err" warning
+expect 0 compress tuned.safetensors --delta-from zeros.safetensors -o useless.bs -f --force-delta
+silent "$err"
+expect 0 apply zeros.safetensors useless.bs -o useless.safetensors
+same tuned.safetensors useless.safetensors
+finish
