@@ -11,6 +11,7 @@
 
 #include <bigsmall/kernel/avx512_bytes.hpp>
 #include <bigsmall/kernel/avx512_fields.hpp>
+#include <bigsmall/kernel/avx512_symbols.hpp>
 #include <bigsmall/kernel/avx512_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
@@ -224,7 +225,7 @@ inline constexpr table cached_functions{
     join_words<false>,
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2, false>, join_bytes<3, false>},
-    scalar::differences_table,
+    differences_table,
     nullptr,
 };
 
