@@ -35,9 +35,10 @@ public:
     std::vector<tensor_match> run(E& e) {
         match_names(e);
         match_strangers(e);
-        match_resized(e);
         match_fused(e);
         match_split(e);
+        // Last: a piece of a whole looks as if the whole had more rows.
+        match_resized(e);
         std::vector<tensor_match> matches;
         for (std::optional<candidate_match>& found : found_)
             if (found) matches.push_back(std::move(found->match));
