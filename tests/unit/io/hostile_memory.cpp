@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // What a hostile header or index costs: a small multiple of the bytes that are really there.
+#include <array>
 #include <string>
 
 #include "io_fixtures.hpp"
@@ -97,6 +98,35 @@ TEST_CASE("blocks that share cost at most 4.25 times the bytes behind them", "[i
     // 4.03 times; 4.53 when the room to look blocks up in grows as it is filled.
     CHECK(4 * memory_of([&] { decode_index(raw, feature_lean_index, receipts); }) < 17 * raw.size());
     CHECK(decode_index(raw, feature_lean_index, receipts) == index); // here: of a child only the memory counts
+}
+
+TEST_CASE("images and base tensors cost at most 8.25 times the bytes behind them", "[io][hostile]") {
+    if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
+    constexpr std::uint32_t count = (1u << 19) + 1;
+    container_index tensors, parts;
+    tensors.base_files.push_back({"", 0, {}});
+    parts.base_files = tensors.base_files;
+    // The dearest tensors have the MD5s of their contents and names of no bytes.
+    for (std::uint32_t i = 0; i < count; ++i) {
+        tensors.contents.push_back({1, {}, 0, 0, 0, no_bundle, {}, i});
+        tensors.base_tensors.push_back({0, "", 1, {}});
+        tensors.images.push_back({base_conversion::none, {{i, 0, 1}}});
+    }
+    // 127 bytes and fewer behind a part take one byte.
+    for (std::uint32_t i = 0; i < count / 16; ++i) {
+        parts.contents.push_back({128, {}, 0, 0, 0, no_bundle, {}, i});
+        parts.images.push_back({base_conversion::none, std::vector<base_part>(128, {no_base, 0, 1})});
+    }
+    const std::array<const container_index*, 2> indexes{&tensors, &parts};
+    for (const container_index* const index : indexes) {
+        const byte_buffer raw = encode_index(*index), receipts = encode_receipts(*index);
+        const std::uint64_t memory = memory_of([&] { decode_index(raw, required_features(*index), receipts); });
+        const double times = static_cast<double>(memory) / static_cast<double>(raw.size() + receipts.size());
+        INFO(times);
+        CHECK(times < 8.25);
+    }
+    for (const container_index* const index : indexes) // of a child only the memory counts
+        CHECK(again(*index) == *index);
 }
 
 TEST_CASE("siblings without a name, and more of them than a container may have, are refused", "[io][hostile]") {
