@@ -1,152 +1,15 @@
 // SPDX-License-Identifier: BSL-1.0
 // What an index says of the base of a patch.
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <vector>
 
-#include "index_rules.hpp"
+#include "patch_fixtures.hpp"
 #include "support/catch.hpp"
 
 using namespace io_test;
 
 namespace {
-
-constexpr std::uint64_t patch_features = feature_lean_index | feature_patch;
-
-// One change each to the index of sample_patch().
-std::vector<broken_rule> broken_owners() {
-    return {
-        {[](auto& i) { i.base_files.clear(); }, "there are bytes of a base that has no files"},
-        {[](auto& i) {
-             i.base_files.clear();
-             i.images.clear();
-         },
-         "there are bytes of a base that has no files"},
-        {[](auto& i) { // nothing but zeros
-             i.base_files.clear();
-             i.base_tensors.clear();
-             for (std::size_t c = 0; c < i.contents.size(); ++c)
-                 if (i.contents[c].image != no_image)
-                     i.images[i.contents[c].image] = {{}, {{no_base, 0, i.contents[c].raw_bytes}}};
-         },
-         "there are bytes of a base that has no files"},
-        {[](auto& i) { i.contents[9].image = 10; }, "content 9 has an image that is not there"},
-        {[](auto& i) { i.contents[10].image = 0; }, "content 10 has the image of another content"},
-        {[](auto& i) { i.contents[2].image = no_image; }, "image 2 belongs to no content"},
-        {[](auto& i) { i.images.push_back(i.images[0]); }, "image 10 belongs to no content"},
-        {[](auto& i) { i.contents[1].image = no_image; }, "content 1 has 40 bytes, but blocks of none"},
-        {[](auto& i) { // an empty content with an image
-             i.contents.insert(i.contents.end() - 1, content_entry{});
-             i.contents[13].image = 10;
-             i.contents[11].bundle = i.contents[12].bundle = 14;
-             i.images.push_back({});
-         },
-         "content 13 has an image, but no bytes"},
-        {[](auto& i) {
-             i.contents[2].home = 1;
-             i.siblings = {"s.bs"};
-         },
-         "content 2 has an image, but lies in a sibling file"},
-        {[](auto& i) {
-             i.contents[0].home = 1;
-             i.siblings = {"s.bs"};
-         },
-         "content 0 has an image, but lies in a sibling file"},
-        {[](auto& i) {
-             i.contents[11].image = 10;
-             i.images.push_back({{}, {{0, 0, 5}}});
-         },
-         "content 11 has an image, but is a bundle or a part of one"},
-        {[](auto& i) {
-             i.contents[13].image = 10;
-             i.images.push_back({{}, {{0, 0, 11}}});
-         },
-         "content 13 has an image, but is a bundle or a part of one"},
-        {[](auto& i) { i.contents[0].offset = 64; }, "content 0 equals its image, but has a place of its own"},
-        {[](auto& i) {
-             i.contents[0].blocks.resize(1, {9, 7, 0, 0});
-         },
-         "has 1 blocks where its 40 bytes make 0"},
-    };
-}
-
-std::vector<broken_rule> broken_images() {
-    const auto more = "the image of content 5 has more bytes", fewer = "the image of content 5 has fewer bytes";
-    const auto cuts = "converts elements of 2 bytes and has a part that cuts one";
-    const auto cuts4 = "converts elements of 4 bytes and has a part that cuts one";
-    const auto behind = "has a part that ends behind base tensor";
-    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-    return {
-        {[](auto& i) { i.images[0].conversion = static_cast<base_conversion>(7); }, "has an unknown conversion"},
-        {[](auto& i) {
-             i.images[5].parts.push_back({6, 0, 1});
-         },
-         more},
-        {[](auto& i) { i.images[5].parts.pop_back(); }, fewer},
-        {[](auto& i) { i.images[5].parts[1].bytes -= 1; }, fewer},
-        {[](auto& i) { i.images[5].parts.clear(); }, fewer},
-        {[](auto& i) {
-             i.images[5].parts.push_back({6, 0, 0});
-         },
-         "the image of content 5 has a part of no bytes"},
-        {[](auto& i) { i.images[8].parts[1].bytes = 0; }, "the image of content 8 has a part of no bytes"},
-        {[](auto& i) {
-             i.images[6].parts = {{7, 0, 19}, {7, 0, 1}};
-         },
-         cuts},
-        {[](auto& i) { i.images[6].parts[0].begin = 1; }, cuts},
-        {[](auto& i) {
-             i.images[6].parts = {{no_base, 0, 1}, {7, 0, 19}};
-         },
-         cuts},
-        {[](auto& i) {
-             i.images[7].parts = {{8, 0, 18}, {no_base, 0, 2}};
-         },
-         cuts4},
-        {[](auto& i) { i.images[7].parts[0].begin = 2; }, cuts4},
-        {[](auto& i) { i.images[8].parts[1].begin = 1; }, "has zeros that do not begin at 0"},
-        {[](auto& i) { i.images[0].parts[0].tensor = 10; }, "has a part of a base tensor that is not there"},
-        {[](auto& i) { i.images[0].parts[0].begin = 1; }, behind},
-        {[](auto& i) { i.images[0].parts[0].begin = most; }, behind},
-        {[](auto& i) { i.images[8].parts[2].begin = 31; }, behind},
-        {[](auto& i) { i.base_tensors[0].bytes = 39; }, behind},
-        {[](auto& i) { i.base_tensors[7].bytes = 36; }, behind},
-        {[](auto& i) { i.base_tensors[8].bytes = 8; }, behind},
-        {[](auto& i) { i.images[6].parts[0].begin = most - 21; }, behind}, // wraps when it is counted in the base
-        {[](auto& i) { i.base_tensors[7].bytes = 42; }, "converts a base tensor that ends inside an element"},
-        {[](auto& i) { i.base_tensors[8].bytes = 11; }, "converts a base tensor that ends inside an element"},
-        {[](auto& i) { i.base_tensors[2].file = 2; }, "base tensor 2 lies in a base file that is not there"},
-        {[](auto& i) { i.base_tensors.push_back(i.base_tensors[0]); }, "base tensor 10 is in no image"},
-        {[](auto& i) { i.images[1].parts[0].tensor = 0; }, "base tensor 1 is in no image"},
-    };
-}
-
-/// The sections of an empty index, the contents of `count` unchanged bytes, and `body` as that of the base.
-byte_buffer raw_with_base(std::size_t count, const byte_buffer& body, std::uint8_t offset = 1) {
-    io::detail::byte_writer out, contents;
-    contents.varint(count);
-    for (std::size_t i = 0; i < count; ++i)
-        contents.bytes(byte_buffer{1, 0, 0, offset});
-    const auto section = [&](std::uint8_t tag, bytes_view bytes) {
-        out.u8(tag);
-        out.sized(bytes);
-    };
-    section(1, byte_buffer{0, 0});
-    section(2, byte_buffer{0});
-    section(3, contents.written());
-    section(4, byte_buffer{0});
-    section(5, byte_buffer{0});
-    section(8, body);
-    return out.take();
-}
-
-byte_buffer joined(std::initializer_list<byte_buffer> pieces) {
-    byte_buffer all;
-    for (const byte_buffer& piece : pieces)
-        all.insert(all.end(), piece.begin(), piece.end());
-    return all;
-}
 
 /// The section of a base, out of a whole index.
 byte_buffer section_of_base(const container_index& index) {
@@ -157,16 +20,6 @@ byte_buffer section_of_base(const container_index& index) {
         const bytes_view body = in.take(in.read_varint());
         if (tag == 8) return {body.begin(), body.end()};
     }
-}
-
-/// One base file without a name.
-const byte_buffer one_file = joined({{1, 0, 0}, byte_buffer(32, 0)});
-
-std::string refusal(std::size_t count, const byte_buffer& body, std::uint8_t offset = 1) {
-    const byte_buffer raw = raw_with_base(count, body, offset), receipts(count * 16, 3);
-    const error e = thrown_by([&] { decode_index(raw, patch_features, receipts); });
-    CHECK(e.code() == errc::corrupt);
-    return e.what();
 }
 
 } // namespace
@@ -214,12 +67,6 @@ TEST_CASE("images are read in the order of their contents, base tensors in that 
     CHECK(again(index).images[0].parts[0] == base_part{9, 0, 40});
 }
 
-TEST_CASE("a patch that breaks a rule is neither written nor read", "[io][patch]") {
-    const container_index sound = sample_patch().index;
-    check_refused(broken_owners(), sound);
-    check_refused(broken_images(), sound);
-}
-
 TEST_CASE("the section of a base is these bytes", "[io][patch]") {
     const byte_buffer sha(32, 0xb1), sha2(32, 0xb2);
     // Two tensors, unchanged: no names, sizes, hashes.
@@ -259,130 +106,6 @@ TEST_CASE("the section of a base is these bytes", "[io][patch]") {
                   md5(94),
                   md5(93),
                   md5(92)}));
-}
-
-TEST_CASE("the section of a base is there when the feature bit is set, and only then", "[io][patch]") {
-    const container_index index = index_of_unchanged(1, 8);
-    const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
-    const auto says = [&](const byte_buffer& bytes, std::uint64_t features) {
-        return std::string(thrown_by([&] { decode_index(bytes, features, receipts); }).what());
-    };
-    CHECK(decode_index(raw, patch_features, receipts) == index);
-    CHECK(contains(says(raw, feature_lean_index), "a section is of an unknown kind"));
-    CHECK(contains(says(raw, feature_patch), "a patch of an older form"));
-    const byte_buffer without = encode_index({});
-    CHECK(contains(says(without, patch_features), "a section is missing"));
-    byte_buffer twice = raw;
-    const byte_buffer body = joined({one_file, {0, 0}});
-    twice.push_back(8);
-    twice.push_back(static_cast<std::uint8_t>(body.size()));
-    twice.insert(twice.end(), body.begin(), body.end());
-    CHECK(contains(says(twice, patch_features), "not in order"));
-    memory_sink out;
-    container_writer writer(out);
-    CHECK(contains(thrown_by([&] { writer.finish(index); }).what(), "other features than the header"));
-}
-
-TEST_CASE("a malformed section of a base is refused", "[io][patch]") {
-    // One tensor of one byte: what is there after the file is 1, 1 | gap | head | step | begin | behind | flags.
-    const auto says = [](std::initializer_list<int> after_file, std::uint8_t offset = 1) {
-        byte_buffer body = one_file;
-        for (const int byte : after_file)
-            body.push_back(static_cast<std::uint8_t>(byte));
-        return refusal(1, body, offset);
-    };
-    const byte_buffer sound = raw_with_base(1, joined({one_file, {1, 1, 0, 0, 0, 0, 0, 1, 1, 'n'}}));
-    const container_index read = decode_index(sound, patch_features, byte_buffer(16, 3));
-    CHECK(read.base_tensors == std::vector<base_tensor>{{0, "n", 1, read.contents[0].md5}});
-    CHECK(read.contents[0].offset == 0);
-
-    CHECK(contains(refusal(1, {}), "greater than the bytes that follow"));
-    CHECK(contains(refusal(1, {0, 0, 0}), "names no files of a base"));
-    CHECK(contains(refusal(1, joined({{2, 0, 0}, byte_buffer(33, 0)})), "greater than the bytes that follow"));
-    CHECK(contains(says({1, 2, 0, 0, 0, 0, 0, 0}), "greater than the bytes that follow"));
-    CHECK(contains(says({1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}), "more images than contents"));
-    CHECK(contains(says({1, 1, 1, 0, 0, 0, 0, 1, 1, 'n'}), "an image belongs to a content that is not there"));
-    CHECK(contains(says({1, 1, 0, 7, 0, 0, 0, 1, 1, 'n'}), "an unknown conversion"));
-    CHECK(contains(says({1, 1, 0, 16, 0, 0, 0, 1, 1, 'n'}), "more parts than the bytes"));
-    CHECK(contains(says({1, 1, 0, 0xf8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}),
-                   "more parts than the bytes"));
-    CHECK(contains(says({1, 1, 0, 0, 3, 0, 0, 1, 1, 'n'}), "names a base tensor that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 2, 0, 0, 1, 1, 'n'}), "names a base tensor that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 1, 1, 'n'}),
-                   "names a base tensor that is not there"));
-    CHECK(contains(says({0, 1, 0, 0, 0, 0, 0, 1, 1, 'n'}), "names a base tensor that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 1, 1, 1, 'n'}), "a part of an image has no bytes"));
-    CHECK(contains(says({1, 1, 0, 8, 0, 1, 0, 0, 0, 0}), "a part of an image has no bytes"));
-    CHECK(contains(says({2, 1, 0, 0, 0, 0, 0, 1, 1, 'n'}), "more base tensors than the bytes"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 9, 1, 'n'}), "lies in a file that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 0x11, 1, 'n'}), "lies in a file that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 0xf9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1, 'n'}),
-                   "lies in a file that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 1, 2, 'n'}), "a section is malformed"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 1, 1, 'n', 0}), "a section is malformed"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 5, 1, 'n', 0}), "a section is malformed"));
-    // Nothing to take from: the image is a part, no tensor extent has the content, a part ends beyond everything.
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 3, 1, 'n', 2}), "a base tensor has no MD5"));
-    CHECK(contains(says({1, 1, 0, 1, 0, 0, 0, 1, 1, 'n'}), "a part ends where no base tensor ends"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 0}), "has the name of a tensor that is not there"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 1, 1, 'n'}),
-                   "a part ends where no base tensor ends"));
-    // What is not said of a tensor that no part names stays empty, and is refused.
-    CHECK(contains(says({1, 1, 0, 0, 1, 0, 0, 0}), "base tensor 0 is in no image"));
-    // Unchanged, and in a place; in the place of the unchanged, and without an image.
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 1, 1, 'n'}, 64), "an unchanged content has a place"));
-    CHECK(contains(says({1, 1, 0, 0, 0, 0, 0, 1, 1, 'n'}, 0), "an unchanged content has a place"));
-    CHECK(contains(says({0, 0}), "content 0 has 1 bytes, but blocks of none"));
-}
-
-TEST_CASE("only the first part of an image has the name of its content's tensor", "[io][patch]") {
-    container_index index = index_of_unchanged(1, 8);
-    index.base_tensors.push_back({0, index.base_tensors[0].name, 4, {}});
-    index.base_tensors[0].bytes = 4;
-    index.images[0].parts = {{0, 0, 4}, {1, 0, 4}};
-    CHECK(again(index) == index);
-    byte_buffer raw = encode_index(index);
-    const byte_buffer name = to_bytes(index.base_tensors[0].name);
-    // Flags of the second tensor: its name and its MD5 are there. Without the name:
-    const auto place = std::search(raw.end() - 60, raw.end(), name.begin(), name.end());
-    REQUIRE(place != raw.end());
-    raw.erase(place - 1, place + static_cast<std::ptrdiff_t>(name.size()));
-    const auto flags = raw.end() - 33;
-    REQUIRE(*flags == 5);
-    *flags = 4;
-    // The section is shorter by 21 bytes than before.
-    byte_cursor in(raw);
-    io::detail::byte_writer out;
-    for (unsigned tag = 0; tag != 8;) {
-        tag = in.read<std::uint8_t>();
-        const std::uint64_t size = in.read_varint();
-        out.u8(static_cast<std::uint8_t>(tag));
-        out.sized(in.take(tag == 8 ? in.left() : size));
-    }
-    const byte_buffer bad = out.take();
-    CHECK(contains(thrown_by([&] { decode_index(bad, patch_features, encode_receipts(index)); }).what(),
-                   "a base tensor has no name"));
-}
-
-TEST_CASE("every prefix and every changed byte of a patch's index is refused or keeps the rules", "[io][patch]") {
-    const container_index sound = sample_patch().index;
-    const std::uint64_t features = required_features(sound);
-    const byte_buffer whole = encode_index(sound), receipts = encode_receipts(sound);
-    const auto read = [&](bytes_view raw) { return decode_index(raw, features, receipts); };
-    for (std::size_t n = 0; n < whole.size(); ++n)
-        CHECK(thrown_by([&] { read(bytes_view(whole).first(n)); }).code() == errc::corrupt);
-    for (std::size_t at = 0; at < whole.size(); ++at)
-        for (const unsigned change : {1u, 2u, 4u, 8u, 16u, 32u, 64u, 128u, 255u}) {
-            byte_buffer raw = whole;
-            raw[at] = static_cast<std::uint8_t>(raw[at] ^ change);
-            try {
-                const container_index index = read(raw);
-                if (again(index) != index) FAIL("byte " << at << " by " << change);
-            } catch (const error& e) {
-                if (e.code() != errc::corrupt) FAIL("byte " << at << " by " << change << ": " << e.what());
-            }
-        }
-    SUCCEED();
 }
 
 TEST_CASE("MD5s of a base that are receipts are lost with them", "[io][patch]") {
@@ -435,74 +158,4 @@ TEST_CASE("an unchanged tensor costs next to nothing beside its receipt and its 
     CHECK(zstd_compress(section_of_base(index), 9).size() < 100); // one base file, and 3,000 tensors
     CHECK(patch + 8 < whole);
     CHECK(encode_receipts(index).size() == count * 16);
-}
-
-TEST_CASE("a range of an image is made of these parts", "[io][patch]") {
-    using enum base_conversion;
-    const base_image image{none, {{3, 8, 16}, {no_base, 0, 8}, {3, 24, 40}}};
-    const image_layout layout(image);
-    CHECK(layout.bytes() == 64);
-    using pieces = std::vector<base_piece>;
-    CHECK(layout.find(0, 64) == pieces{{3, 8, 16, 0, 16}, {no_base, 0, 8, 16, 8}, {3, 24, 40, 24, 40}});
-    CHECK(layout.find(0, 16) == pieces{{3, 8, 16, 0, 16}});
-    CHECK(layout.find(15, 2) == pieces{{3, 23, 1, 0, 1}, {no_base, 0, 1, 1, 1}});
-    CHECK(layout.find(20, 10) == pieces{{no_base, 0, 4, 0, 4}, {3, 24, 6, 4, 6}});
-    CHECK(layout.find(24, 40) == pieces{{3, 24, 40, 0, 40}});
-    CHECK(layout.find(63, 1) == pieces{{3, 63, 1, 0, 1}});
-    CHECK(layout.find(64, 0).empty());
-    CHECK(layout.find(5, 0).empty());
-    CHECK(contains(thrown_by([&] { layout.find(65, 0); }).what(), "an image has only 64 bytes"));
-    CHECK(contains(thrown_by([&] { layout.find(60, 5); }).what(), "an image has only 64 bytes"));
-    CHECK(contains(thrown_by([&] { layout.find(1, ~std::uint64_t{0}); }).what(), "an image has only 64 bytes"));
-    CHECK(image_layout({}).bytes() == 0);
-    CHECK(image_layout({}).find(0, 0).empty());
-}
-
-TEST_CASE("a range of an image is counted in the bytes of the base where it is converted", "[io][patch]") {
-    using enum base_conversion;
-    using pieces = std::vector<base_piece>;
-    const base_image halved{f32_to_f16, {{1, 6, 10}, {no_base, 0, 4}, {2, 0, 6}}};
-    CHECK(image_layout(halved).find(0, 20) == pieces{{1, 12, 20, 0, 10}, {no_base, 0, 4, 10, 4}, {2, 0, 12, 14, 6}});
-    CHECK(image_layout(halved).find(4, 8) == pieces{{1, 20, 12, 0, 6}, {no_base, 0, 2, 6, 2}});
-    CHECK(contains(thrown_by([&] { image_layout(halved).find(1, 2); }).what(), "cuts elements"));
-    CHECK(contains(thrown_by([&] { image_layout(halved).find(2, 3); }).what(), "cuts elements"));
-    const base_image doubled{bf16_to_f32, {{1, 8, 16}}};
-    CHECK(image_layout(doubled).find(4, 8) == pieces{{1, 6, 4, 0, 8}});
-    CHECK(contains(thrown_by([&] { image_layout(doubled).find(2, 4); }).what(), "cuts elements"));
-    const base_image same_width{bf16_to_f16, {{1, 8, 16}}};
-    CHECK(image_layout(same_width).find(2, 4) == pieces{{1, 10, 4, 0, 4}});
-}
-
-TEST_CASE("every range of an image is what the bytes one by one are", "[io][patch]") {
-    using enum base_conversion;
-    const base_image image{none, {{0, 3, 5}, {1, 0, 1}, {no_base, 0, 4}, {0, 3, 2}, {0, 0, 7}}};
-    const image_layout layout(image);
-    for (std::uint64_t begin = 0; begin <= layout.bytes(); ++begin)
-        for (std::uint64_t count = 0; count <= layout.bytes() - begin; ++count) {
-            std::uint64_t at = 0;
-            for (const base_piece& piece : layout.find(begin, count)) {
-                REQUIRE(piece.at == at);
-                REQUIRE((piece.bytes > 0 && piece.image_bytes == piece.bytes));
-                for (std::uint64_t b = 0; b < piece.bytes; ++b) {
-                    const base_piece one = layout.find(begin + at + b, 1).at(0);
-                    REQUIRE(one.tensor == piece.tensor);
-                    REQUIRE(one.offset == (piece.tensor == no_base ? 0 : piece.offset + b));
-                }
-                at += piece.bytes;
-            }
-            REQUIRE(at == count);
-        }
-}
-
-TEST_CASE("an image of a million parts is searched quickly", "[io][patch]") {
-    base_image image;
-    constexpr std::uint64_t count = 1'000'000;
-    for (std::uint32_t i = 0; i < count; ++i)
-        image.parts.push_back({i % 2 == 0 ? 0 : no_base, i % 2 == 0 ? i : 0u, 3});
-    const image_layout layout(image);
-    for (std::uint64_t i = 0; i < count; ++i) {
-        const auto found = layout.find(3 * i, 3);
-        if (found.size() != 1 || found[0].tensor != image.parts[i].tensor) FAIL(i);
-    }
-    SUCCEED();
 }
