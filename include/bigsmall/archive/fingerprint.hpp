@@ -94,21 +94,14 @@ inline std::string role_name(std::string_view name) {
 
 /// "layers.9" before "layers.10".
 inline bool natural_less(std::string_view a, std::string_view b) noexcept {
-    while (!a.empty() && !b.empty()) {
-        const std::string_view x = leading_digits(a), y = leading_digits(b);
-        if (x.empty() || y.empty()) {
-            if (a.front() != b.front())
-                return static_cast<std::uint8_t>(a.front()) < static_cast<std::uint8_t>(b.front());
-            a.remove_prefix(1);
-            b.remove_prefix(1);
-            continue;
-        }
-        if (x.size() != y.size()) return x.size() < y.size();
-        if (x != y) return x < y;
-        a.remove_prefix(x.size());
-        b.remove_prefix(y.size());
-    }
-    return a.size() < b.size();
+    const auto differ = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+    const auto same = static_cast<std::size_t>(differ - a.begin());
+    std::size_t number = same; // where the number begins in which they differ
+    while (number > 0 && is_digit(a[number - 1]))
+        --number;
+    const std::string_view x = leading_digits(a.substr(number)), y = leading_digits(b.substr(number));
+    if (x != y && !x.empty() && !y.empty()) return x.size() != y.size() ? x.size() < y.size() : x < y;
+    return a.substr(same) < b.substr(same);
 }
 
 /// Which tensors to read: by chance, a tensor of more bytes more likely. The dice are the names, so that two models

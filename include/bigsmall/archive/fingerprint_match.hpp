@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -111,18 +110,18 @@ private:
     }
 
     void by_name() {
-        std::vector<std::size_t> order(base_.tensors.size());
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t a, std::size_t b) { return base_.tensors[a].name < base_.tensors[b].name; });
+        std::vector<std::pair<std::uint64_t, std::size_t>> names; // and numbers, which keep equal names in order
+        names.reserve(base_.tensors.size());
+        for (std::size_t b = 0; b < base_.tensors.size(); ++b)
+            names.emplace_back(base_.tensors[b].name, b);
+        std::sort(names.begin(), names.end());
         for (std::size_t i = 0; i < partners_.size(); ++i) {
             const tensor_fingerprint& wanted = target_.tensors[i];
-            auto at = std::lower_bound(order.begin(), order.end(), wanted.name,
-                                       [&](std::size_t b, std::uint64_t name) { return base_.tensors[b].name < name; });
+            auto at = std::lower_bound(names.begin(), names.end(), std::pair(wanted.name, std::size_t{0}));
             pair_with_nearest(i, [&]() -> std::optional<std::size_t> {
-                for (std::size_t looked = 0; at != order.end() && looked < 64; ++at, ++looked) {
-                    if (base_.tensors[*at].name != wanted.name) return std::nullopt;
-                    if (!used_[*at] && comparable(wanted, base_.tensors[*at])) return *at++;
+                for (std::size_t looked = 0; at != names.end() && looked < 4 * most_alternatives; ++at, ++looked) {
+                    if (at->first != wanted.name) return std::nullopt;
+                    if (!used_[at->second] && comparable(wanted, base_.tensors[at->second])) return (at++)->second;
                 }
                 return std::nullopt;
             });
