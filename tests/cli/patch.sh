@@ -90,7 +90,7 @@ expect 2 squash patch.bs back.bs --base base.safetensors
 expect 2 squash patch.bs back.bs --base base.safetensors -o patch.bs -f
 
 expect 0 info back.bs
-said "$out" "base.safetensors -> patch.bs -> back.bs"
+said "$out" "base.bs -> patch.bs -> back.bs"
 expect 0 info back.bs --json
 said "$out" '"chain":'
 

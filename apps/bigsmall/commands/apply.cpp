@@ -3,6 +3,7 @@
 
 #include <bigsmall/archive/unpack.hpp>
 
+#include "commands/apply_in_place.hpp"
 #include "commands/base_options.hpp"
 #include "commands/paths.hpp"
 #include "console/json.hpp"
@@ -33,6 +34,7 @@ std::string read_output(const arguments& given, const std::string& last_patch) {
 }
 
 apply_result work(const arguments& given) {
+    if (given.positional_count() < 2) throw usage_error("missing argument PATCH");
     apply_result result;
     result.base = given.positional(0);
     for (std::size_t i = 1; i < given.positional_count(); ++i) result.patches.push_back(given.positional(i));
@@ -69,10 +71,15 @@ json json_of(const apply_result& result) {
             {"output", result.output},
             {"restored_bytes", result.unpacked.restored_bytes},
             {"files", paths_json(result.unpacked.files)},
+            {"in_place", nullptr},
+            {"changed_bytes", nullptr},
+            {"changed_places", nullptr},
+            {"rewritten_whole", nullptr},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
 exit_code run(const arguments& given) {
+    if (given.has("in-place") || given.has("finish") || given.has("undo")) return run_in_place(given);
     const apply_result result = work(given);
     if (given.has("json"))
         print_json(json_of(result));
@@ -88,6 +95,10 @@ std::vector<json_field> fields() {
             {"output", "string", "the file or directory written"},
             {"restored_bytes", "integer", "bytes of all files restored"},
             {"files", "array of strings", "the files written"},
+            {"in_place", "string or null", "with --in-place, --finish or --undo: applied, finished or undone"},
+            {"changed_bytes", "integer or null", "in place: bytes that differ, with what lies between them"},
+            {"changed_places", "integer or null", "in place: how many runs of bytes they are"},
+            {"rewritten_whole", "boolean or null", "in place: whether the file had to be written anew"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
@@ -102,10 +113,15 @@ command_spec apply_command() {
              "restored file is that of the fine-tune. Of several patches each was made against the result of the one "
              "before.",
              "BASE is compared with what the patch was made against before anything is written: the MD5 of every tensor "
-             "that the patch uses. It may lie in other files than it did then, or be an archive."},
+             "that the patch uses. It may lie in other files than it did then, or be an archive.",
+             "With --in-place, BASE itself becomes the fine-tune, and only what differs is written. The bytes before and "
+             "after are put into BASE.bigsmall-journal first: a run that was killed is completed with --finish or taken "
+             "back with --undo. Where header or size differ, the whole file is written beside the old one and takes its "
+             "place."},
         .positionals = {{.name = "BASE", .help = "A .safetensors file, a directory, or an archive of either."},
                         {.name = "PATCH",
                          .help = "A .bs file that was written with --delta-from.",
+                         .required = false,
                          .repeatable = true}},
         .options = {{.name = "output",
                      .letter = 'o',
@@ -113,6 +129,9 @@ command_spec apply_command() {
                      .help = "Where to write; '-' is standard output, for a patch of one file.",
                      .fallback = "X.safetensors for the last patch X.bs, or the directory X when it holds a directory",
                      .kind = value_kind::path},
+                    {.name = "in-place", .help = "Change BASE, a .safetensors file, instead of writing another file."},
+                    {.name = "finish", .help = "Complete the change in place of BASE that was interrupted."},
+                    {.name = "undo", .help = "Take back the change in place of BASE that was interrupted."},
                     force_option(),
                     threads_option(),
                     json_option(),
@@ -121,7 +140,8 @@ command_spec apply_command() {
                     help_option()},
         .examples = {{"bigsmall apply base.safetensors patch.bs -o finetune.safetensors", "One patch."},
                      {"bigsmall apply base.safetensors monday.bs tuesday.bs -o now.safetensors",
-                      "A chain: the second was made against the result of the first."}},
+                      "A chain: the second was made against the result of the first."},
+                     {"bigsmall apply --in-place model.safetensors update.bs", "Only what differs is written."}},
         .json = fields(),
         .run = run,
     };

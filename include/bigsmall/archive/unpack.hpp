@@ -29,16 +29,9 @@
 
 namespace bigsmall::archive {
 
-/// Whether outputs may take the place of files of a patch's base.
-enum class base_files : std::uint8_t {
-    kept,
-    replaceable, ///< as a model is that is updated
-};
-
 struct unpack_options : run_options {
     codec_ref codec = default_codec();
     std::shared_ptr<const model_reader> base = nullptr; ///< what a patch was made against; null for other archives
-    base_files existing_base = base_files::kept;
 };
 
 struct unpack_result {
@@ -50,7 +43,7 @@ struct unpack_result {
 /// What unpacking reads: the archive, and the files of the base that is needed.
 inline input_files inputs_of(const opened_archive& archive, const unpack_options& options) {
     input_files inputs = inputs_of(archive);
-    if (options.base && options.existing_base == base_files::kept) options.base->add_to(inputs);
+    if (options.base) options.base->add_to(inputs);
     return inputs;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <bigsmall/archive/apply_patch.hpp>
 #include <bigsmall/archive/open_model.hpp>
 #include <bigsmall/archive/pack.hpp>
 #include <bigsmall/archive/unpack.hpp>
@@ -243,7 +244,7 @@ TEST_CASE("thousands of tiny tensors cost no more in a patch than alone", "[arch
     }
 }
 
-TEST_CASE("the base is an input: no output takes its place unless it is asked to", "[archive][patch]") {
+TEST_CASE("the base is an input: no output takes its place", "[archive][patch]") {
     const temporary_directory dir;
     write_pair(dir);
     archive::pack_options to_base = against(dir / "base.safetensors");
@@ -256,11 +257,43 @@ TEST_CASE("the base is an input: no output takes its place unless it is asked to
     options.base = model(dir / "base.safetensors");
     CHECK(thrown_by([&] { unpack(dir / "p.bs", dir / "base.safetensors", options); }).code() ==
           errc::invalid_argument);
-    CHECK(read_file(dir / "base.safetensors") == base_file());
-    options.existing_base = archive::base_files::replaceable;
     CHECK(thrown_by([&] { unpack(dir / "p.bs", dir / "p.bs", options); }).code() == errc::invalid_argument);
-    unpack(dir / "p.bs", dir / "base.safetensors", options);
-    CHECK(read_file(dir / "base.safetensors") == fine_tune());
+    CHECK(read_file(dir / "base.safetensors") == base_file());
+}
+
+TEST_CASE("a model becomes the fine-tune in place", "[archive][patch]") {
+    const temporary_directory dir;
+    parallel::serial_executor e;
+    write_pair(dir);
+    byte_buffer updated = base_file(); // of the same layout
+    for (std::size_t i = updated.size() - 500; i < updated.size(); i += 50)
+        updated[i] ^= 3;
+    write_file(dir / "updated.safetensors", updated);
+    pack(dir / "updated.safetensors", dir / "small.bs", against(dir / "base.safetensors"));
+    pack(dir / "tuned.safetensors", dir / "large.bs", against(dir / "base.safetensors"));
+    write_file(dir / "model.safetensors", base_file());
+
+    const auto few = archive::apply_in_place(dir / "model.safetensors", dir / "small.bs", {}, e);
+    CHECK_FALSE(few.rewritten_whole);
+    CHECK(few.changed_bytes < 600);
+    CHECK(read_file(dir / "model.safetensors") == updated);
+    // It is no base of the patch any more.
+    CHECK(thrown_by([&] {
+              archive::apply_in_place(dir / "model.safetensors", dir / "small.bs", {}, e);
+          }).code() == errc::mismatch);
+    CHECK(read_file(dir / "model.safetensors") == updated);
+
+    write_file(dir / "model.safetensors", base_file());
+    CHECK(archive::apply_in_place(dir / "model.safetensors", dir / "large.bs", {}, e).rewritten_whole);
+    CHECK(read_file(dir / "model.safetensors") == fine_tune());
+
+    pack(dir / "updated.safetensors", dir / "alone.bs");
+    for (const char* patch : {"alone.bs", "base.safetensors"})
+        CHECK_THROWS_AS(archive::apply_in_place(dir / "model.safetensors", dir / patch, {}, e), error);
+    pack(dir / "base.safetensors", dir / "base.bs");
+    CHECK(thrown_by([&] { archive::apply_in_place(dir / "base.bs", dir / "small.bs", {}, e); }).code() ==
+          errc::invalid_argument);
+    CHECK(read_file(dir / "model.safetensors") == fine_tune());
 }
 
 TEST_CASE("a base that changes while it is read makes no patch", "[archive][patch]") {
