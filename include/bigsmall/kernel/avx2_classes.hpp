@@ -11,6 +11,7 @@
 #include <immintrin.h>
 
 #include <bigsmall/kernel/avx2_differences.hpp>
+#include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar_differences.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
 
@@ -73,10 +74,6 @@ BIGSMALL_TARGET_AVX2 inline void count_classes(const std::uint8_t* contexts, std
     scalar::count_classes(contexts + i, count - i, classes, sizes);
 }
 
-BIGSMALL_TARGET_AVX2 inline __m128i eight_bytes(const std::uint8_t* bytes) noexcept {
-    return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
-}
-
 BIGSMALL_TARGET_AVX2 inline void sort_classes(const std::uint8_t* contexts, const std::uint8_t* symbols,
                                               std::size_t count, const context_classes& classes,
                                               std::uint8_t** next) noexcept {
@@ -84,13 +81,13 @@ BIGSMALL_TARGET_AVX2 inline void sort_classes(const std::uint8_t* contexts, cons
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         find_members(load_32(contexts + i), classes, members);
-        const __m128i eights[4] = {eight_bytes(symbols + i), eight_bytes(symbols + i + 8),
-                                   eight_bytes(symbols + i + 16), eight_bytes(symbols + i + 24)};
+        const __m128i eights[4] = {eight_at(symbols + i), eight_at(symbols + i + 8), eight_at(symbols + i + 16),
+                                   eight_at(symbols + i + 24)};
         for (std::size_t c = 0; c < classes.classes; ++c) {
             std::uint8_t* to = next[c];
             for (unsigned k = 0; k < 4; ++k) {
                 const unsigned mask = members[c] >> (8 * k) & 0xffu;
-                const __m128i together = _mm_shuffle_epi8(eights[k], eight_bytes(moves.compress[mask]));
+                const __m128i together = _mm_shuffle_epi8(eights[k], eight_at(moves.compress[mask]));
                 _mm_storel_epi64(reinterpret_cast<__m128i*>(to), together);
                 to += _mm_popcnt_u32(mask);
             }
@@ -100,9 +97,31 @@ BIGSMALL_TARGET_AVX2 inline void sort_classes(const std::uint8_t* contexts, cons
     scalar::sort_classes(contexts + i, symbols + i, count - i, classes, next);
 }
 
+/// Two classes are woven: one shuffle for both.
+BIGSMALL_TARGET_AVX2 inline void unsort_two(const std::uint8_t* contexts, std::size_t count,
+                                            const context_classes& classes, const std::uint8_t** next,
+                                            std::uint8_t* symbols) noexcept {
+    const std::uint8_t *zeros = next[0], *ones = next[1];
+    std::size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        const std::uint32_t above = not_below(load_32(contexts + i), classes.limits[0]);
+        for (unsigned k = 0; k < 4; ++k) {
+            const unsigned mask = above >> (8 * k) & 0xffu;
+            weave_eight(mask, _mm_unpacklo_epi64(eight_at(zeros), eight_at(ones)), symbols + i + 8 * k);
+            const int taken = _mm_popcnt_u32(mask);
+            ones += taken;
+            zeros += 8 - taken;
+        }
+    }
+    next[0] = zeros;
+    next[1] = ones;
+    scalar::unsort_classes(contexts + i, count - i, classes, next, symbols + i);
+}
+
 BIGSMALL_TARGET_AVX2 inline void unsort_classes(const std::uint8_t* contexts, std::size_t count,
                                                 const context_classes& classes, const std::uint8_t** next,
                                                 std::uint8_t* symbols) noexcept {
+    if (classes.classes == 2) return unsort_two(contexts, count, classes, next, symbols);
     std::uint32_t members[context_classes::most];
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
@@ -112,7 +131,7 @@ BIGSMALL_TARGET_AVX2 inline void unsort_classes(const std::uint8_t* contexts, st
             const std::uint8_t* from = next[c];
             for (unsigned k = 0; k < 4; ++k) {
                 const unsigned mask = members[c] >> (8 * k) & 0xffu;
-                const __m128i apart = _mm_shuffle_epi8(eight_bytes(from), eight_bytes(moves.expand[mask]));
+                const __m128i apart = _mm_shuffle_epi8(eight_at(from), eight_at(moves.expand[mask]));
                 eights[k] = _mm_or_si128(eights[k], apart);
                 from += _mm_popcnt_u32(mask);
             }

@@ -39,26 +39,31 @@ struct update_sample {
     static update_sample take(const delta_words& from, const update_runs& runs, const rule_form& rule,
                               const kernel::table& kernels) {
         constexpr std::size_t run_words = std::size_t{1} << update_runs::run_log2, stretch = 32, few = 1 << 16;
+        const std::size_t skipped = from.count < 4 * few ? 1 : 2; // every other run is enough of many
         update_sample sample;
         sample.buckets = buckets_of(from.form);
         sample.counts.resize(runs.classes * contexts * sample.buckets);
         const kernel::context_rule context_rule = rule.kernel_rule();
         const unsigned width_log2 = from.form.width_log2;
         std::array<std::uint8_t, run_words> of_words;
+        std::array<std::size_t, update_runs::most_classes> seen{};
         for (std::size_t run = 0; run < runs.of_run.size(); ++run) {
             if (runs.of_run[run] == 0) continue;
             const std::size_t c = runs.of_run[run] - 1u, first = run * run_words;
             const std::size_t in_run = std::min(run_words, from.count - first);
             sample.words[c] += in_run;
+            const std::size_t before = seen[c]++;
             const bool all = from.count <= few || in_run < run_words;
-            const std::size_t begin = first + (all ? 0 : run * 3 % (run_words / stretch) * stretch);
+            if (!all && before % skipped != 0) continue;
+            const std::size_t begin = first + (all ? 0 : before * 5 % (run_words / stretch) * stretch);
             const std::size_t here = all ? in_run : stretch;
             kernels.differences.contexts[width_log2](from.base.data() + (begin << width_log2), here, context_rule,
                                                      of_words.data());
             std::uint32_t* const of_class = sample.counts.data() + c * contexts * sample.buckets;
-            for (std::size_t i = 0; i < here; ++i)
-                ++of_class[of_words[i] * sample.buckets +
-                           bucket_of(load_word(from.zigzags.data(), begin + i, from.form))];
+            for (std::size_t i = 0; i < here; ++i) {
+                const std::uint64_t zigzag = load_word(from.zigzags.data(), begin + i, from.form);
+                ++of_class[of_words[i] * sample.buckets + bucket_of(zigzag)];
+            }
             sample.sampled[c] += here;
         }
         return sample;
@@ -108,7 +113,8 @@ public:
             const auto add_best = [&](update_plan& to, std::size_t contexts) {
                 choice best = choose(dense, low, contexts, to.most_classes());
                 if (try_sparse)
-                    if (choice other = choose(sparse, sparse_low, contexts, to.most_classes()); other.bits < best.bits)
+                    if (choice other = choose(sparse, sparse_low, contexts, to.most_classes());
+                        other.bits + sparse.price(other.bits) < best.bits)
                         best = other;
                 to.front.classes[c] = best.how;
                 to.bits += best.bits;
@@ -145,6 +151,11 @@ private:
         }
         bool is_sparse() const noexcept { return unchanged() > of.sampled[c] / 4 * 3; }
 
+        /// Words that changed are brought together one by one.
+        std::uint64_t price(std::uint64_t bits) const noexcept {
+            return bits * (of.sampled[c] - unchanged()) / (4 * of.sampled[c]);
+        }
+
         /// What saying which words changed takes besides what the symbols cost. Bitmaps of trees are coded with chances
         /// that are too rough for rare bits.
         std::uint64_t flags_cost() const noexcept {
@@ -155,7 +166,7 @@ private:
         }
     };
 
-    std::size_t most_classes() const noexcept { return front.run_classes == 1 ? 8 : front.run_classes == 2 ? 6 : 5; }
+    std::size_t most_classes() const noexcept { return front.run_classes == 3 ? 5 : 6; }
 
     /// Counts of symbol sizes in each context, of which the lowest `contexts` differ.
     static std::vector<std::uint32_t> symbols_by_context(const class_sample& sample, unsigned low_bits,
@@ -211,7 +222,7 @@ private:
         const std::uint64_t sampled = sample.of.sampled[sample.c], scale = sample.scale();
         neighbour_groups groups(counts, symbol_sizes::kinds, std::max<std::uint64_t>(sampled / 256, 32));
         // A table, and a part of all that is coded, because classes take time.
-        const std::uint64_t price = table_bits * one_bit / scale + groups.cost() / 400;
+        const std::uint64_t price = table_bits * one_bit / scale + groups.cost() / 200;
         groups.merge(most, [&](const auto&, const auto&) { return price; });
         choice made;
         made.how.low_bits = low_bits;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <bigsmall/codec/delta/neighbour_groups.hpp>
@@ -15,11 +16,11 @@
 
 namespace bigsmall::delta {
 
-/// Zigzag differences by size: 0, 1, and two buckets for each further bit.
+/// Zigzag differences by size: 0, 1, and two buckets for each further bit. Without a branch that nobody could predict.
 constexpr std::size_t bucket_of(std::uint64_t zigzag) noexcept {
-    if (zigzag < 2) return static_cast<std::size_t>(zigzag);
-    const auto top = static_cast<unsigned>(std::bit_width(zigzag)) - 1;
-    return 2 * std::size_t{top} + (zigzag >> (top - 1) & 1);
+    const auto top = static_cast<unsigned>(std::bit_width(zigzag | 2)) - 1;
+    const std::size_t bucket = 2 * std::size_t{top} + (zigzag >> (top - 1) & 1);
+    return bucket - (zigzag < 2 ? 2u : 0u);
 }
 constexpr std::size_t buckets_of(const word_form& form) noexcept { return 2 * std::size_t{form.bits()}; }
 
@@ -35,17 +36,19 @@ struct update_runs {
         update_runs found;
         found.of_run.resize((words + run_words - 1) / run_words);
         std::vector<std::uint32_t> counts(bins * buckets_of(form));
+        std::array<std::uint8_t, run_words / step> buckets;
         bool any = false;
         for (std::size_t run = 0; run < found.of_run.size(); ++run) {
             const std::size_t first = run * run_words, count = std::min(run_words, words - first);
             const bytes_view here = zigzags.subspan(first * form.width(), count * form.width());
             if (all_zero(here)) continue;
             any = true;
-            const std::size_t bin = bin_of(here, count, form);
+            const std::size_t looked_at = buckets_in(here, form, buckets);
+            const std::size_t bin = bin_of(std::span(buckets).first(looked_at), form);
             found.of_run[run] = static_cast<std::uint8_t>(1 + bin);
             std::uint32_t* const of_bin = counts.data() + bin * buckets_of(form);
-            for (std::size_t i = 0; i < count; i += step)
-                ++of_bin[bucket_of(load_word(here.data(), i, form))];
+            for (std::size_t i = 0; i < looked_at; ++i)
+                ++of_bin[buckets[i]];
         }
         if (any) found.part(counts, buckets_of(form));
         return found;
@@ -53,8 +56,8 @@ struct update_runs {
 
 private:
     static constexpr std::size_t run_words = std::size_t{1} << run_log2;
-    static constexpr std::size_t step = 4;   ///< one word in four is looked at
-    static constexpr std::size_t bins = 128; ///< of mean widths
+    static constexpr std::size_t step = 8;   ///< one word in eight is looked at
+    static constexpr std::size_t bins = 128; ///< of mean buckets
 
     static bool all_zero(bytes_view bytes) noexcept {
         std::size_t i = 0;
@@ -68,11 +71,29 @@ private:
                            [](std::uint8_t byte) { return byte == 0; });
     }
 
-    static std::size_t bin_of(bytes_view zigzags, std::size_t count, const word_form& form) noexcept {
-        std::size_t widths = 0, looked_at = 0;
-        for (std::size_t i = 0; i < count; i += step, ++looked_at)
-            widths += static_cast<std::size_t>(std::bit_width(load_word(zigzags.data(), i, form)));
-        return widths * (bins - 1) / (looked_at * form.bits());
+    /// The buckets of one word in `step`; how many there are.
+    static std::size_t buckets_in(bytes_view zigzags, const word_form& form, std::span<std::uint8_t> buckets) noexcept {
+        switch (form.width_log2) {
+        case 0: return buckets_of_words<std::uint8_t>(zigzags, buckets);
+        case 1: return buckets_of_words<std::uint16_t>(zigzags, buckets);
+        case 2: return buckets_of_words<std::uint32_t>(zigzags, buckets);
+        default: return buckets_of_words<std::uint64_t>(zigzags, buckets);
+        }
+    }
+
+    template <class Word>
+    static std::size_t buckets_of_words(bytes_view zigzags, std::span<std::uint8_t> buckets) noexcept {
+        std::size_t n = 0;
+        for (std::size_t at = 0; at < zigzags.size(); at += step * sizeof(Word))
+            buckets[n++] = static_cast<std::uint8_t>(bucket_of(load_le<Word>(zigzags.data() + at)));
+        return n;
+    }
+
+    static std::size_t bin_of(std::span<const std::uint8_t> buckets, const word_form& form) noexcept {
+        std::size_t sum = 0;
+        for (const std::uint8_t bucket : buckets)
+            sum += bucket;
+        return sum * (bins - 1) / (buckets.size() * buckets_of(form));
     }
 
     /// Bins to classes.
