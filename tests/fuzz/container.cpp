@@ -59,5 +59,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // The first byte says how many receipts there are.
     const byte_buffer receipts(size > 0 ? 16 * std::size_t{data[0]} : 0, 0x5a);
     decode_raw_index(raw.subspan(size > 0 ? 1 : 0), io::feature_lean_index, receipts);
+    decode_raw_index(raw.subspan(size > 0 ? 1 : 0), io::feature_lean_index | io::feature_patch, receipts);
     return 0;
 }

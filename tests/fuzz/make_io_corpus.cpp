@@ -6,6 +6,7 @@
 #include <string>
 
 #include "unit/io/io_fixtures.hpp"
+#include "unit/io/patch_fixtures.hpp"
 
 namespace {
 
@@ -66,6 +67,12 @@ void save_containers(const std::filesystem::path& to) {
     save(to, "lean_shared_blocks", sample_with_shared_blocks().bytes);
     save(to, "lean_index_shared_blocks", fuzzed_index(sample_with_shared_blocks().index));
     save(to, "lean_index_bundles", fuzzed_index(sample_with_bundles().index));
+    save(to, "patch", sample_patch().bytes);
+    save(to, "patch_index", fuzzed_index(sample_patch().index));
+    save(to, "patch_index_unchanged", fuzzed_index(index_of_unchanged(3, 8)));
+    container_index no_images;
+    no_images.base_files.push_back({"base.safetensors", 9, {}});
+    save(to, "patch_index_no_images", fuzzed_index(no_images));
 }
 
 } // namespace

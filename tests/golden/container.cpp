@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 
 #include <bigsmall/archive.hpp>
@@ -48,4 +49,37 @@ TEST_CASE("a container with bundles restores its directory forever", "[golden]")
 
 TEST_CASE("a container with a lean index and shared blocks restores its directory forever", "[golden]") {
     check_restores("container_v1_lean", 2);
+}
+
+TEST_CASE("the index of a patch is read forever, and written as the same bytes", "[golden]") {
+    namespace io = bigsmall::io;
+    const std::string whole = contents(fs::path(BIGSMALL_TEST_DATA_DIR) / "container_v1_patch_index.bs");
+    const bigsmall::bytes_view bytes = bigsmall::as_bytes_view(whole);
+    const io::container_reader reader(
+        std::make_shared<io::memory_source>(bigsmall::byte_buffer(bytes.begin(), bytes.end())));
+    const io::container_index& index = reader.index();
+    const io::container_footer& footer = reader.footer();
+    CHECK(footer.required_features == (io::feature_bundles | io::feature_lean_index | io::feature_patch));
+    const auto stored = bytes.subspan(footer.copy_a_offset, footer.stored_bytes);
+    const bigsmall::byte_buffer raw = io::zstd_decompress(stored, footer.raw_bytes);
+    CHECK(io::encode_index(index) == raw);
+    const auto receipts = bytes.subspan(footer.payload_end(), footer.receipts_bytes);
+    CHECK(io::encode_receipts(index) == bigsmall::byte_buffer(receipts.begin(), receipts.end()));
+
+    REQUIRE(index.base_files.size() == 2);
+    CHECK(index.base_files[1].name == "base-2.safetensors");
+    CHECK(index.base_files[1].bytes == 900);
+    REQUIRE(index.contents.size() == 14);
+    CHECK(index.contents[0].is_unchanged());
+    CHECK(index.contents[12].is_slice());
+    io::md5_digest receipt{}, own{};
+    receipt.fill(1);
+    own.fill(94);
+    REQUIRE(index.base_tensors.size() == 10);
+    CHECK(index.base_tensors[0] == io::base_tensor{0, "same", 40, receipt});
+    CHECK(index.base_tensors[7] == io::base_tensor{1, "halved", 40, own});
+    using enum io::base_conversion;
+    REQUIRE(index.images.size() == 10);
+    CHECK(index.images[6] == io::base_image{f32_to_bf16, {{7, 0, 20}}});
+    CHECK(index.images[8] == io::base_image{none, {{9, 8, 16}, {io::no_base, 0, 8}, {9, 24, 40}}});
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSL-1.0
-// Writes the golden blocks that are not there yet: `write_golden tests/golden/data`. Never touches one that is: a wire
+// Writes the golden blocks and the golden patch that are not there yet: `write_golden tests/golden/data`. Never touches one that is: a wire
 // id's encoding does not change, so a committed file is decoded forever.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "support/golden_blocks.hpp"
+#include "unit/io/patch_fixtures.hpp"
 
 namespace {
 
@@ -29,5 +30,5 @@ int main(int argc, char** argv) {
         if (!write_new(directory / (each.name + ".raw"), each.raw) ||
             !write_new(directory / (each.name + ".block"), each.coded))
             return 1;
-    return 0;
+    return write_new(directory / "container_v1_patch_index.bs", io_test::sample_patch().bytes) ? 0 : 1;
 }
