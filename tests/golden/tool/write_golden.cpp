@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "support/golden_blocks.hpp"
+#include "support/golden_deltas.hpp"
 #include "unit/io/patch_fixtures.hpp"
 
 namespace {

@@ -149,7 +149,7 @@ private:
                 sum += counts()[context * of.buckets];
             return sum;
         }
-        bool is_sparse() const noexcept { return unchanged() > of.sampled[c] / 4 * 3; }
+        bool is_sparse() const noexcept { return unchanged() > of.sampled[c] / 2; }
 
         /// Words that changed are brought together one by one.
         std::uint64_t price(std::uint64_t bits) const noexcept {
@@ -161,7 +161,7 @@ private:
         std::uint64_t flags_cost() const noexcept {
             if (!is_sparse()) return 0;
             const std::uint64_t zeros = unchanged(), all = of.sampled[c];
-            if (!sparse) return all * (one_bit * 9 / 1000);
+            if (!sparse) return zeros > all / 4 * 3 ? all * (one_bit * 9 / 1000) : 0;
             return n_log_n(all) - n_log_n(zeros) - n_log_n(all - zeros);
         }
     };
