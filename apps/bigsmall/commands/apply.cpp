@@ -37,7 +37,8 @@ apply_result work(const arguments& given) {
     if (given.positional_count() < 2) throw usage_error("missing argument PATCH");
     apply_result result;
     result.base = given.positional(0);
-    for (std::size_t i = 1; i < given.positional_count(); ++i) result.patches.push_back(given.positional(i));
+    for (std::size_t i = 1; i < given.positional_count(); ++i)
+        result.patches.push_back(given.positional(i));
     result.output = read_output(given, result.patches.back());
     work_session session(given, show_ratio::no);
     archive::unpack_options options;
@@ -58,7 +59,8 @@ apply_result work(const arguments& given) {
 
 std::string text_of(const apply_result& result) {
     std::string chain = printable(result.base);
-    for (const std::string& patch : result.patches) chain += " + " + printable(patch);
+    for (const std::string& patch : result.patches)
+        chain += " + " + printable(patch);
     const std::string target = result.output == "-" ? "standard output" : printable(result.output);
     return "applied " + chain + " -> " + target + "  (" + fixed(result.seconds, 1) + "s)  " +
            speed(result.unpacked.restored_bytes, result.seconds) + "\n";
@@ -112,11 +114,15 @@ command_spec apply_command() {
             {"Restores what was compressed with 'compress --delta-from BASE', byte for byte: the SHA-256 of the "
              "restored file is that of the fine-tune. Of several patches each was made against the result of the one "
              "before.",
-             "BASE is compared with what the patch was made against before anything is written: the MD5 of every tensor "
+             "BASE is compared with what the patch was made against before anything is written: the MD5 of every "
+             "tensor "
              "that the patch uses. It may lie in other files than it did then, or be an archive.",
-             "With --in-place, BASE itself becomes the fine-tune, and only what differs is written. The bytes before and "
-             "after are put into BASE.bigsmall-journal first: a run that was killed is completed with --finish or taken "
-             "back with --undo. Where header or size differ, the whole file is written beside the old one and takes its "
+             "With --in-place, BASE itself becomes the fine-tune, and only what differs is written. The bytes before "
+             "and "
+             "after are put into BASE.bigsmall-journal first: a run that was killed is completed with --finish or "
+             "taken "
+             "back with --undo. Where header or size differ, the whole file is written beside the old one and takes "
+             "its "
              "place."},
         .positionals = {{.name = "BASE", .help = "A .safetensors file, a directory, or an archive of either."},
                         {.name = "PATCH",

@@ -23,8 +23,7 @@ struct in_place_run {
 void check_usage(const arguments& given, bool settles) {
     given.exclude("finish", "undo");
     for (const char* option : {"output", "force"})
-        if (given.has(option))
-            throw usage_error("--" + std::string(option) + " has no meaning for a change in place");
+        if (given.has(option)) throw usage_error("--" + std::string(option) + " has no meaning for a change in place");
     const std::size_t wanted = settles ? 1 : 2;
     if (given.positional_count() != wanted)
         throw usage_error(settles ? "--finish and --undo take the file only: the change is in its journal"
@@ -58,11 +57,11 @@ std::string text_of(const in_place_run& run) {
     if (run.action != "applied")
         return std::string(run.action) + " the change of " + printable(run.model) + " by " + printable(run.patch) +
                ": its SHA-256 is " + run.sha256 + ", as recorded\n";
-    const std::string how =
-        run.result.rewritten_whole
-            ? "rewritten whole, since the layout is another"
-            : with_thousands(run.result.changed_bytes) + " of " + with_thousands(run.result.file_bytes) +
-                  " bytes rewritten in " + with_thousands(run.result.runs) + " places";
+    const std::string how = run.result.rewritten_whole
+                                ? "rewritten whole, since the layout is another"
+                                : with_thousands(run.result.changed_bytes) + " of " +
+                                      with_thousands(run.result.file_bytes) + " bytes rewritten in " +
+                                      with_thousands(run.result.runs) + " places";
     return "applied " + printable(run.patch) + " to " + printable(run.model) + ": " + how + "  (" +
            fixed(run.seconds, 1) + "s)\n";
 }

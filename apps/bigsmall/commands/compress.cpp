@@ -7,7 +7,7 @@
 
 #include <bigsmall/archive/pack.hpp>
 
-#include "commands/base_options.hpp"
+#include "commands/compress_base.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct request {
-    std::string source, output, base;
+    std::string source, output;
     bool per_shard = false;
     bool to_stdout = false;
     bool group_streams = false;
@@ -28,6 +28,7 @@ struct request {
 
 struct compress_result {
     request asked;
+    base_choice base;
     archive::pack_result packed;
     double seconds = 0;
 };
@@ -46,19 +47,9 @@ archive::operating_point point_among(const arguments& given) {
     return chosen.value_or(archive::operating_point::balanced);
 }
 
-// The value of --delta-from, which may be called --base.
-std::string base_among(const arguments& given) {
-    given.exclude("delta-from", "base");
-    const auto base = given.has("base") ? given.value("base") : given.value("delta-from");
-    if (base && base->empty()) throw usage_error("--delta-from needs a name");
-    if (base && given.has("per-shard")) throw usage_error("--per-shard and --delta-from exclude each other");
-    return base.value_or("");
-}
-
 request read_request(const arguments& given) {
     request asked{.source = given.positional(0),
                   .output = given.value("output").value_or(""),
-                  .base = base_among(given),
                   .per_shard = given.has("per-shard"),
                   .group_streams = given.has("group-streams"),
                   .point = point_among(given)};
@@ -69,11 +60,9 @@ request read_request(const arguments& given) {
         throw usage_error("--per-shard needs a directory, and '" + asked.source + "' is a file");
     if (asked.to_stdout && asked.per_shard)
         throw usage_error("--per-shard writes several files, which cannot go to standard output");
-    if (asked.to_stdout && given.has("json"))
-        throw usage_error("--json and '-o -' both want standard output");
+    if (asked.to_stdout && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
     if (given.has("output") && asked.output.empty()) throw usage_error("--output needs a name");
-    if (asked.output.empty())
-        asked.output = default_archive(asked.source, asked.per_shard, directory).string();
+    if (asked.output.empty()) asked.output = default_archive(asked.source, asked.per_shard, directory).string();
     return asked;
 }
 
@@ -83,9 +72,11 @@ compress_result work(const request& asked, const arguments& given) {
     options.tune(asked.point);
     options.group_streams |= asked.group_streams;
     session.apply_to(options, given);
-    if (!asked.base.empty()) options.base = archive::open_model(asked.base, nullptr, options, session.executor());
     compress_result result;
     result.asked = asked;
+    result.base = choose_base(given, asked.to_stdout ? "" : asked.output, session, options);
+    if (!result.base.path.empty())
+        options.base = archive::open_model(result.base.path, nullptr, options, session.executor());
     if (asked.to_stdout) {
         standard_output_sink out;
         result.packed = archive::pack_to(asked.source, out, options, session.executor());
@@ -97,29 +88,21 @@ compress_result work(const request& asked, const arguments& given) {
     return result;
 }
 
-std::string base_text(const compress_result& result) {
-    if (!result.packed.patch) return {};
-    const archive::patch_counts& patch = *result.packed.patch;
-    return "  base:       " + printable(result.asked.base) + " (" + with_thousands(patch.matched_tensors) + " of " +
-           with_thousands(result.packed.tensors) + " tensors matched, " + with_thousands(patch.unchanged_tensors) +
-           " unchanged)\n";
-}
-
 std::string text_of(const compress_result& result) {
     const std::uint64_t raw = result.packed.source_bytes;
     const std::uint64_t stored = result.packed.compressed_bytes;
     const std::string target = result.asked.to_stdout ? "standard output" : printable(result.asked.output);
     return "compressed " + printable(result.asked.source) + " -> " + target + "\n" +
-           "  source:     " + with_thousands(raw) + " bytes\n" +
-           "  compressed: " + with_thousands(stored) + " bytes (" + percent_text(stored, raw) + ")\n" +
-           "  saved:      " + difference(raw, stored) + " bytes\n" +
-           base_text(result) + removed_text(result.packed.removed_files) + "  elapsed:    " + fixed(result.seconds, 1) + "s  " +
-           speed(raw, result.seconds) + "\n";
+           "  source:     " + with_thousands(raw) + " bytes\n" + "  compressed: " + with_thousands(stored) +
+           " bytes (" + percent_text(stored, raw) + ")\n" + "  saved:      " + difference(raw, stored) + " bytes\n" +
+           base_text(result.base, result.packed) + removed_text(result.packed.removed_files) +
+           "  elapsed:    " + fixed(result.seconds, 1) + "s  " + speed(raw, result.seconds) + "\n";
 }
 
 json absent_json(const archive::pack_result& packed) {
     json list = json::array();
-    for (const archive::absent_shard& absent : packed.absent_shards) list.push_back(absent.shard);
+    for (const archive::absent_shard& absent : packed.absent_shards)
+        list.push_back(absent.shard);
     return list;
 }
 
@@ -127,38 +110,6 @@ json absent_json(const archive::pack_result& packed) {
 void warn_of_absent(const archive::pack_result& packed) {
     for (const archive::absent_shard& absent : packed.absent_shards)
         tell("warning: " + absent.index + " names " + absent.shard + ", which is not there");
-}
-
-// Where most of what has a base gains nothing from it, the patch ties the model to that base for nothing.
-// docs/performance.md says where this coder's differences stop to pay.
-constexpr double least_useless_share = 0.5;
-
-void warn_of_useless_base(const compress_result& result, const arguments& given) {
-    if (!result.packed.patch || given.has("force-delta")) return;
-    const archive::patch_counts& patch = *result.packed.patch;
-    if (patch.matched_bytes == 0) {
-        tell("warning: no tensor of " + printable(result.asked.base) +
-             " is like one of the source: the patch is as large as without it, and still says that it is its base");
-        return;
-    }
-    const double share = static_cast<double>(patch.useless_bytes) / static_cast<double>(patch.matched_bytes);
-    if (share <= least_useless_share) return;
-    tell("warning: " + percent_text(patch.useless_bytes, patch.matched_bytes) + " of the matched bytes are hardly "
-         "smaller as differences to " + printable(result.asked.base) +
-         " than alone, and the patch needs that base to be restored; --force-delta silences this");
-}
-
-json patch_json(const compress_result& result) {
-    if (!result.packed.patch) return nullptr;
-    const archive::patch_counts& patch = *result.packed.patch;
-    return {{"path", result.asked.base},
-            {"matched_tensors", patch.matched_tensors},
-            {"unchanged_tensors", patch.unchanged_tensors},
-            {"matched_bytes", patch.matched_bytes},
-            {"unchanged_bytes", patch.unchanged_bytes},
-            {"useless_bytes", patch.useless_bytes},
-            {"changed_stored_bytes", patch.changed_stored_bytes},
-            {"changed_alone_bytes", patch.changed_alone_bytes}};
 }
 
 json json_of(const compress_result& result) {
@@ -180,7 +131,8 @@ json json_of(const compress_result& result) {
             {"ratio_pct", percent_json(packed.compressed_bytes, packed.source_bytes)},
             {"tensors", packed.tensors},
             {"duplicate_tensors", packed.duplicate_tensors},
-            {"base", patch_json(result)},
+            {"base", base_json(result.base, result.packed)},
+            {"auto_delta", search_json(result.base)},
             {"absent_shards", absent_json(packed)},
             {"files", std::move(files)},
             {"removed_files", paths_json(packed.removed_files)},
@@ -198,7 +150,7 @@ exit_code run(const arguments& given) {
     refuse_terminal(asked, given);
     const compress_result result = work(asked, given);
     warn_of_absent(result.packed);
-    warn_of_useless_base(result, given);
+    warn_of_useless_base(result.base, result.packed, given);
     if (given.has("json"))
         print_json(json_of(result));
     else if (!given.has("quiet"))
@@ -207,37 +159,59 @@ exit_code run(const arguments& given) {
 }
 
 std::vector<json_field> fields() {
-    return {{"command", "string", "\"compress\""},
-            {"source", "string", "SRC as given"},
-            {"output", "string", "the file or directory written"},
-            {"per_shard", "boolean", "true with --per-shard"},
-            {"operating_point", "string", "storage, balanced or inference"},
-            {"grouped_tensors", "integer", "tensors coded together with others, as small ones are"},
-            {"source_bytes", "integer", "bytes of all source files"},
-            {"compressed_bytes", "integer", "bytes of all files written"},
-            {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
-            {"ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
-            {"tensors", "integer", "tensors in the source"},
-            {"duplicate_tensors", "integer", "tensors whose bytes were there already and are stored once"},
-            {"base", "object or null", "with --delta-from or --auto-delta: what the base was good for"},
-            {"base.path", "string", "the base"},
-            {"base.matched_tensors", "integer", "tensors that have a counterpart in the base"},
-            {"base.unchanged_tensors", "integer", "of these, those that equal it"},
-            {"base.matched_bytes", "integer", "uncompressed bytes of the matched tensors, equal ones once"},
-            {"base.unchanged_bytes", "integer", "of these, the bytes of tensors that equal the base"},
-            {"base.useless_bytes", "integer", "of these, those that the base makes less than a tenth smaller"},
-            {"base.changed_stored_bytes", "integer", "stored bytes of the matched tensors that changed"},
-            {"base.changed_alone_bytes", "integer",
-             "what these would take without the base, about: blocks whose differences are small are only estimated"},
-            {"absent_shards", "array of strings",
-             "shards that *.safetensors.index.json names and that are not there; also a warning on standard error"},
-            {"files", "array", "the files written"},
-            {"files[].path", "string", "where it lies"},
-            {"files[].source_bytes", "integer", "source bytes that went into it"},
-            {"files[].compressed_bytes", "integer", "its size"},
-            {"removed_files", "array of strings",
-             "with --per-shard -f: what only the index of the older output listed; a file that was changed stays"},
-            {"elapsed_seconds", "number", "wall time, three places"}};
+    std::vector<json_field> all{
+        {"command", "string", "\"compress\""},
+        {"source", "string", "SRC as given"},
+        {"output", "string", "the file or directory written"},
+        {"per_shard", "boolean", "true with --per-shard"},
+        {"operating_point", "string", "storage, balanced or inference"},
+        {"grouped_tensors", "integer", "tensors coded together with others, as small ones are"},
+        {"source_bytes", "integer", "bytes of all source files"},
+        {"compressed_bytes", "integer", "bytes of all files written"},
+        {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
+        {"ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
+        {"tensors", "integer", "tensors in the source"},
+        {"duplicate_tensors", "integer", "tensors whose bytes were there already and are stored once"},
+        {"absent_shards", "array of strings",
+         "shards that *.safetensors.index.json names and that are not there; also a warning on standard error"},
+        {"files", "array", "the files written"},
+        {"files[].path", "string", "where it lies"},
+        {"files[].source_bytes", "integer", "source bytes that went into it"},
+        {"files[].compressed_bytes", "integer", "its size"},
+        {"removed_files", "array of strings",
+         "with --per-shard -f: what only the index of the older output listed; a file that was changed stays"},
+        {"elapsed_seconds", "number", "wall time, three places"}};
+    for (const json_field& field : base_fields())
+        all.push_back(field);
+    return all;
+}
+
+std::vector<option_spec> options() {
+    std::vector<option_spec> all{
+        {.name = "output",
+         .letter = 'o',
+         .value = "OUT",
+         .help = "Where to write; '-' is standard output.",
+         .fallback = "SRC with the suffix .bs, or SRC-bs with --per-shard",
+         .kind = value_kind::path},
+        {.name = "per-shard",
+         .help = "Write a directory: one .bs for each .safetensors file, bigsmall.index.json, and "
+                 "the other files as they are. With -f over an older output, what only its index lists is "
+                 "removed, unless it was changed."},
+        {.name = "storage", .help = "The fewest bytes; encodes and decodes slowest."},
+        {.name = "balanced", .help = "Nearly as small, and decodes several times faster. This is the default."},
+        {.name = "inference", .help = "A little larger; decodes fastest, for loading often."},
+        {.name = "group-streams",
+         .help = "Code tensors of up to 64 KiB that have one role in many layers (norms, biases, routers, "
+                 "keys and values of small models) as one stream, where that is measured smaller. Those "
+                 "of less than 4 KiB are always coded together where that is smaller. --storage does this "
+                 "anyway."}};
+    for (const option_spec& option : base_options())
+        all.push_back(option);
+    for (const option_spec& option :
+         {force_option(), threads_option(), json_option(), quiet_option(), no_progress_option(), help_option()})
+        all.push_back(option);
+    return all;
 }
 
 } // namespace
@@ -255,42 +229,7 @@ command_spec compress_command() {
              "bytes, and every release reads them all.",
              "The source is only read. The output appears under its name when it is complete, not before."},
         .positionals = {{.name = "SRC", .help = "A .safetensors file or a directory."}},
-        .options = {{.name = "output",
-                     .letter = 'o',
-                     .value = "OUT",
-                     .help = "Where to write; '-' is standard output.",
-                     .fallback = "SRC with the suffix .bs, or SRC-bs with --per-shard",
-                     .kind = value_kind::path},
-                    {.name = "per-shard",
-                     .help =
-                         "Write a directory: one .bs for each .safetensors file, bigsmall.index.json, and "
-                         "the other files as they are. With -f over an older output, what only its index lists is "
-                         "removed, unless it was changed."},
-                    {.name = "storage", .help = "The fewest bytes; encodes and decodes slowest."},
-                    {.name = "balanced",
-                     .help = "Nearly as small, and decodes several times faster. This is the default."},
-                    {.name = "inference", .help = "A little larger; decodes fastest, for loading often."},
-                    {.name = "group-streams",
-                     .help = "Code tensors of up to 64 KiB that have one role in many layers (norms, biases, routers, "
-                             "keys and values of small models) as one stream, where that is measured smaller. Those "
-                             "of less than 4 KiB are always coded together where that is smaller. --storage does this "
-                             "anyway."},
-                    {.name = "delta-from",
-                     .value = "BASE",
-                     .help = "Write a patch: what differs from BASE, a .safetensors file, a directory, or an archive of "
-                             "either. Tensors are matched by name, and where names do not help by what they hold; of "
-                             "each block the smaller of its differences and the block itself is kept. 'apply' "
-                             "restores.",
-                     .kind = value_kind::path},
-                    {.name = "base", .value = "BASE", .help = "The same as --delta-from.", .kind = value_kind::path},
-                    {.name = "force-delta",
-                     .help = "Do not warn when the base is of little use. The patch is the same."},
-                    force_option(),
-                    threads_option(),
-                    json_option(),
-                    quiet_option(),
-                    no_progress_option(),
-                    help_option()},
+        .options = options(),
         .examples = {{"bigsmall compress model.safetensors", "Writes model.bs."},
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},

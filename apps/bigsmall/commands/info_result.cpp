@@ -33,9 +33,8 @@ using health_line = std::pair<std::string_view, bool>;
 
 std::array<health_line, 7> health_of(const archive::container_summary& container) {
     const auto& health = container.health;
-    return {health_line{"header", health.header_ok}, {"footer_a", health.footer_a_ok},
-            {"footer_b", health.footer_b_ok},        {"index_a", health.index_a_ok},
-            {"index_b", health.index_b_ok},          {"size", health.size_ok},
+    return {health_line{"header", health.header_ok}, {"footer_a", health.footer_a_ok}, {"footer_b", health.footer_b_ok},
+            {"index_a", health.index_a_ok},          {"index_b", health.index_b_ok},   {"size", health.size_ok},
             {"receipts", health.receipts_ok}};
 }
 
@@ -72,11 +71,12 @@ std::string header_text(const archive::archive_summary& summary) {
 
 std::string breakdown_text(std::string_view label, const std::vector<archive::group_summary>& list) {
     std::size_t width = label_width - 2; // values begin in the same column as those of the fields, if they can
-    for (const archive::group_summary& one : list) width = std::max(width, character_count(printable(one.name)));
+    for (const archive::group_summary& one : list)
+        width = std::max(width, character_count(printable(one.name)));
     std::string text = "  " + std::string(label) + "\n";
     for (const archive::group_summary& one : list)
-        text += "    " + padded_right(printable(one.name), width) + " " + with_thousands(one.tensors) +
-                " tensors, " + exact_size(one.raw_bytes) + "\n";
+        text += "    " + padded_right(printable(one.name), width) + " " + with_thousands(one.tensors) + " tensors, " +
+                exact_size(one.raw_bytes) + "\n";
     return text;
 }
 
@@ -118,9 +118,7 @@ json chain_json(const std::vector<archive::chain_link>& chain) {
     return out;
 }
 
-std::string_view name_of(io::member_kind kind) {
-    return kind == io::member_kind::safetensors ? "safetensors" : "file";
-}
+std::string_view name_of(io::member_kind kind) { return kind == io::member_kind::safetensors ? "safetensors" : "file"; }
 
 json breakdown_json(std::string_view key, const std::vector<archive::group_summary>& list) {
     json out = json::array();
@@ -163,7 +161,8 @@ json containers_json(const std::vector<archive::container_summary>& containers) 
     json out = json::array();
     for (const archive::container_summary& container : containers) {
         json health;
-        for (const auto& [part, sound] : health_of(container)) health[std::string(part)] = sound;
+        for (const auto& [part, sound] : health_of(container))
+            health[std::string(part)] = sound;
         out.push_back({{"file", container.path.string()},
                        {"file_size", container.file_bytes},
                        {"container_version", version_of(container)},
@@ -176,27 +175,26 @@ json containers_json(const std::vector<archive::container_summary>& containers) 
 
 // The part of the object that describes files.
 std::vector<json_field> file_fields() {
-    return {
-        {"members", "array", "the files that decompress restores"},
-        {"members[].path", "string", "path in the directory, or the name of the file"},
-        {"members[].kind", "string", "safetensors, file, or carried (lies beside the .bs files as it is)"},
-        {"members[].raw_bytes", "integer", "size"},
-        {"members[].compressed_bytes", "integer", "stored bytes, without a share of the index"},
-        {"members[].sha256", "string", "SHA-256 in hexadecimal, that of the source file"},
-        {"containers", "array", "the .bs files of the archive"},
-        {"containers[].file", "string", "where it lies"},
-        {"containers[].file_size", "integer", "its bytes"},
-        {"containers[].container_version", "string", "major.minor of its format"},
-        {"containers[].written_by", "string", "the program that wrote it"},
-        {"containers[].needs", "array of strings", "other .bs files that hold some of its tensors"},
-        {"containers[].index_health", "object", "which parts are sound; one copy of the index is enough"},
-        {"containers[].index_health.header", "boolean", "the header of the file"},
-        {"containers[].index_health.footer_a", "boolean", "the first footer"},
-        {"containers[].index_health.footer_b", "boolean", "the last footer"},
-        {"containers[].index_health.index_a", "boolean", "the first copy of the index"},
-        {"containers[].index_health.index_b", "boolean", "the second copy of the index"},
-        {"containers[].index_health.size", "boolean", "the file ends where it says"},
-        {"containers[].index_health.receipts", "boolean", "the MD5s of the tensors"}};
+    return {{"members", "array", "the files that decompress restores"},
+            {"members[].path", "string", "path in the directory, or the name of the file"},
+            {"members[].kind", "string", "safetensors, file, or carried (lies beside the .bs files as it is)"},
+            {"members[].raw_bytes", "integer", "size"},
+            {"members[].compressed_bytes", "integer", "stored bytes, without a share of the index"},
+            {"members[].sha256", "string", "SHA-256 in hexadecimal, that of the source file"},
+            {"containers", "array", "the .bs files of the archive"},
+            {"containers[].file", "string", "where it lies"},
+            {"containers[].file_size", "integer", "its bytes"},
+            {"containers[].container_version", "string", "major.minor of its format"},
+            {"containers[].written_by", "string", "the program that wrote it"},
+            {"containers[].needs", "array of strings", "other .bs files that hold some of its tensors"},
+            {"containers[].index_health", "object", "which parts are sound; one copy of the index is enough"},
+            {"containers[].index_health.header", "boolean", "the header of the file"},
+            {"containers[].index_health.footer_a", "boolean", "the first footer"},
+            {"containers[].index_health.footer_b", "boolean", "the last footer"},
+            {"containers[].index_health.index_a", "boolean", "the first copy of the index"},
+            {"containers[].index_health.index_b", "boolean", "the second copy of the index"},
+            {"containers[].index_health.size", "boolean", "the file ends where it says"},
+            {"containers[].index_health.receipts", "boolean", "the MD5s of the tensors"}};
 }
 
 } // namespace
@@ -287,7 +285,8 @@ std::vector<json_field> info_fields() {
         {"chain[].base[].name", "string", "path in the base"},
         {"chain[].base[].bytes", "integer", "size"},
         {"chain[].base[].sha256", "string", "SHA-256 in hexadecimal"}};
-    for (const json_field& field : file_fields()) fields.push_back(field);
+    for (const json_field& field : file_fields())
+        fields.push_back(field);
     return fields;
 }
 

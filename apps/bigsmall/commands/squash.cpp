@@ -20,7 +20,8 @@ struct squash_result {
 
 squash_result work(const arguments& given) {
     squash_result result;
-    for (std::size_t i = 0; i < given.positional_count(); ++i) result.patches.push_back(given.positional(i));
+    for (std::size_t i = 0; i < given.positional_count(); ++i)
+        result.patches.push_back(given.positional(i));
     result.base = given.value("base").value_or("");
     result.output = given.value("output").value_or("");
     if (result.base.empty()) throw usage_error("squash needs --base BASE, what the first patch was made against");
@@ -30,8 +31,8 @@ squash_result work(const arguments& given) {
     options.tune(archive::operating_point::balanced);
     session.apply_to(options, given);
     options.base = base_of(given, session, options);
-    result.packed = archive::squash({result.patches.begin(), result.patches.end()}, result.output, options,
-                                    session.executor());
+    result.packed =
+        archive::squash({result.patches.begin(), result.patches.end()}, result.output, options, session.executor());
     for (const std::string& patch : result.patches)
         result.patch_bytes += archive::opened_archive(patch).stored_bytes();
     result.seconds = session.finish();
