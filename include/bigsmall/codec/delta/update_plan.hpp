@@ -152,8 +152,8 @@ private:
         bool is_sparse() const noexcept { return unchanged() > of.sampled[c] / 2; }
 
         /// Words that changed are brought together one by one.
-        std::uint64_t price(std::uint64_t bits) const noexcept {
-            return bits * (of.sampled[c] - unchanged()) / (4 * of.sampled[c]);
+        std::uint64_t price(std::uint64_t coded_bits) const noexcept {
+            return coded_bits * (of.sampled[c] - unchanged()) / (4 * of.sampled[c]);
         }
 
         /// What saying which words changed takes besides what the symbols cost. Bitmaps of trees are coded with chances
