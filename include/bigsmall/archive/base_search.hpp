@@ -68,7 +68,7 @@ inline std::string percent(double share) {
     return text;
 }
 
-inline std::string words_of(const base_estimate& estimate) {
+inline std::string in_words(const base_estimate& estimate) {
     std::string text = percent(estimate.matched) + " of the bytes have a counterpart there; ";
     if (estimate.compared_words == 0) {
         text += "no words could be compared";
@@ -182,7 +182,7 @@ private:
     void rank(const model_candidate& candidate, const model_fingerprint& print, bool cached,
               candidate_outcome& outcome) const {
         const base_estimate estimate = target_.estimator().estimate(print);
-        outcome.ranked = ranked_base{candidate.path, estimate, print.bytes, cached, words_of(estimate)};
+        outcome.ranked = ranked_base{candidate.path, estimate, print.bytes, cached, in_words(estimate)};
     }
 
     const search_target& target_;
