@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -42,15 +43,19 @@ inline std::pair<std::uint64_t, std::string_view> chain_kind_of(const model_tens
 
 class chain_finder {
 public:
-    /// `pieces`: numbers of the tensors that may be pieces. `wholes`: how many tensors find() will be asked for.
+    /// `pieces`: numbers of the tensors that may be pieces, whose samples are taken. `wholes`: how many tensors find()
+    /// will be asked for.
     chain_finder(const model_pair& models, chain_direction direction, const std::vector<std::size_t>& pieces,
                  std::size_t wholes)
         : direction_(direction),
           whole_(direction == chain_direction::fused ? models.target : models.base),
           pieces_(direction == chain_direction::fused ? models.base : models.target),
           most_compared_(most_pairs / std::max<std::size_t>(wholes, 1) + least_compared) {
-        for (const std::size_t piece : pieces)
-            if (can_be_piece(pieces_.tensor(piece))) by_kind_[chain_kind_of(pieces_.tensor(piece))].push_back(piece);
+        for (const std::size_t piece : pieces) {
+            if (!can_be_piece(pieces_.tensor(piece))) continue;
+            by_kind_[chain_kind_of(pieces_.tensor(piece))].push_back(piece);
+            signatures_.emplace(piece, signature_of(word_format_of(pieces_.tensor(piece).type), head_of(piece)));
+        }
     }
 
     /// The tensors that a whole begins with, one after another as far as they are found. Any thread may call.
@@ -60,13 +65,14 @@ public:
         const model_tensor& tensor = whole_.tensor(whole);
         const auto kind = by_kind_.find(chain_kind_of(tensor));
         if (kind == by_kind_.end() || !can_be_piece(tensor)) return chain;
-        step now{whole, 0, words_of(tensor), {}, {}, most_compared_};
+        step now{whole, 0, words_of(tensor), {}, {}, {}, most_compared_};
         const std::string_view layer = first_number(tensor.name);
         std::vector<std::size_t> near, far;
         for (const std::size_t piece : kind->second)
             (first_number(pieces_.tensor(piece).name) == layer ? near : far).push_back(piece);
         while (now.left > 0 && chain.size() < most_links) {
             now.head = whole_words(whole, now.place, std::min(now.left, stretch_words));
+            now.signature = signature_of(word_format_of(tensor.type), now.head);
             auto piece = nearest_of(now, near);
             if (!piece) piece = nearest_of(now, far);
             if (!piece) break;
@@ -87,6 +93,7 @@ private:
         std::size_t whole = 0;
         std::uint64_t place = 0, left = 0; // words
         byte_buffer head;                  // the words there
+        word_signature signature;          // of them
         std::unordered_set<std::size_t> used;
         std::size_t budget = 0; // comparisons that there is time for
     };
@@ -103,7 +110,7 @@ private:
         for (const std::size_t piece : some) {
             if (now.budget == 0) break;
             --now.budget;
-            if (!fits(now, piece)) continue;
+            if (!fits(now, piece) || !now.signature.resembles(signatures_.at(piece))) continue;
             const relation head = compare(now, piece, now.head, head_of(piece));
             const score its{head.changed_bits, now.used.contains(piece), ~likeness(now, piece), piece};
             if (nearest.size() == most_looked_at && !(its < nearest.back())) continue;
@@ -176,6 +183,7 @@ private:
     chain_direction direction_;
     const tensor_samples &whole_, &pieces_;
     std::size_t most_compared_;
+    std::unordered_map<std::size_t, word_signature> signatures_; // of the first words of pieces
     std::map<std::pair<std::uint64_t, std::string_view>, std::vector<std::size_t>> by_kind_;
 };
 

@@ -24,10 +24,14 @@ namespace bigsmall::archive::detail {
 class strangers {
 public:
     strangers(const model_pair& models, std::vector<std::size_t> bases, std::size_t targets)
-        : models_(models), bases_(std::move(bases)), most_compared_(std::max(most_pairs / targets, least_compared)) {
+        : models_(models),
+          bases_(std::move(bases)),
+          most_compared_(std::max(most_pairs / targets, least_compared)),
+          most_glanced_at_(std::max(most_glances / targets, least_compared)) {
         for (std::size_t b = 0; b < bases_.size(); ++b) {
             by_bytes_.add(as_string_view(models_.base.of(bases_[b])), b);
             by_suffix_.add(name_of(b), b);
+            signatures_.push_back(signature(models_.base, bases_[b]));
         }
         by_bytes_.sort();
         by_suffix_.sort();
@@ -46,6 +50,7 @@ public:
 private:
     // So many pairs of samples are compared for all targets together: a second or two.
     static constexpr std::size_t most_pairs = std::size_t{1} << 24, least_compared = 16;
+    static constexpr std::size_t most_glances = std::size_t{1} << 30; // the same of signatures
     static constexpr std::size_t most_looked_at = 4;
 
     std::string_view name_of(std::size_t b) const { return models_.base.tensor(bases_[b]).name; }
@@ -114,15 +119,23 @@ private:
         });
     }
 
-    /// All, or as many as there is time for: first by a few words in the middle, then the nearest of them.
+    static word_signature signature(const tensor_samples& samples, std::size_t number) {
+        return signature_of(word_format_of(samples.tensor(number).type), samples.of(number));
+    }
+
+    /// All, or as many as there is time for: first by signatures, then by a few words in the middle, then the nearest.
     void consider_all(std::size_t target, best_of& found) const {
         using score = std::pair<std::uint64_t, std::size_t>;
         std::vector<score> nearest;
-        const std::size_t count = std::min(bases_.size(), most_compared_);
+        const std::size_t count = std::min(bases_.size(), most_glanced_at_);
         // When they are too many, those at the same place in their model.
         const std::size_t share = target * bases_.size() / models_.target.model().tensors().size();
         const std::size_t first = std::min(share - std::min(share, count / 2), bases_.size() - count);
-        for (std::size_t b = first; b < first + count; ++b) {
+        const word_signature wanted = signature(models_.target, target);
+        std::size_t left = most_compared_;
+        for (std::size_t b = first; b < first + count && left > 0; ++b) {
+            if (!wanted.resembles(signatures_[b])) continue;
+            --left;
             const auto bits = middle_bits(target, b);
             if (!bits) continue;
             const score now{*bits, b};
@@ -153,7 +166,8 @@ private:
 
     const model_pair& models_;
     std::vector<std::size_t> bases_;
-    std::size_t most_compared_;
+    std::size_t most_compared_, most_glanced_at_; // for each target
+    std::vector<word_signature> signatures_;      // of bases_
     hash_index by_bytes_;
     suffix_index by_suffix_;
 };

@@ -147,7 +147,9 @@ private:
     void match_fused(E& e) {
         const std::vector<std::size_t> targets = unmatched_targets();
         if (targets.empty()) return;
-        const chain_finder finder(models_, chain_direction::fused, all_bases(), targets.size());
+        const std::vector<std::size_t> bases = all_bases();
+        e.for_each(bases.size(), [&](std::size_t i) { models_.base.of(bases[i]); });
+        const chain_finder finder(models_, chain_direction::fused, bases, targets.size());
         e.for_each(targets.size(), [&](std::size_t i) {
             check_cancelled(options_);
             found_[targets[i]] = fused_match(targets[i], finder.find(targets[i]));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <vector>
 
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/dtype.hpp>
@@ -99,6 +100,46 @@ inline relation relation_of(const word_format& format, bytes_view a, bytes_view 
                                   difference_bits(format, a.subspan(bytes - step, step), b.first(step));
     return {words, static_cast<double>(changed) / static_cast<double>(words),
             static_cast<double>(strange) / static_cast<double>(words)};
+}
+
+/// A bit for each of up to 64 words in the middle of `words`: whether it is above their median. Tensors that are near
+/// have nearly the same bits, strangers half of them, and comparing takes no time.
+struct word_signature {
+    std::uint64_t bits = 0;
+    std::size_t words = 0;
+
+    /// False when strangers would hardly have more bits in common.
+    bool resembles(const word_signature& other) const noexcept {
+        if (words != other.words) return true;
+        return static_cast<std::size_t>(std::popcount(bits ^ other.bits)) <= words * 5 / 16;
+    }
+};
+
+template <class Word>
+word_signature signature_of_words(word_order order, bytes_view words) {
+    // As signed numbers: the order of the floats, and one that is as good as any of integers.
+    constexpr Word top = static_cast<Word>(Word{1} << (8 * sizeof(Word) - 1));
+    std::vector<Word> numbers(words.size() / sizeof(Word));
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+        numbers[i] = static_cast<Word>(ordered(load_le<Word>(words.data() + i * sizeof(Word)), order) ^ top);
+    std::vector<Word> sorted = numbers;
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    word_signature signature{0, std::min<std::size_t>(numbers.size(), 64)};
+    for (std::size_t i = 0; i < signature.words; ++i)
+        signature.bits |= std::uint64_t{numbers[(numbers.size() - signature.words) / 2 + i] > *middle ? 1u : 0u} << i;
+    return signature;
+}
+
+/// Rounding to another float type keeps it.
+inline word_signature signature_of(const word_format& format, bytes_view words) {
+    if (words.size() < format.bytes) return {};
+    switch (format.bytes) {
+    case 2: return signature_of_words<std::uint16_t>(format.order, words);
+    case 4: return signature_of_words<std::uint32_t>(format.order, words);
+    case 8: return signature_of_words<std::uint64_t>(format.order, words);
+    default: return signature_of_words<std::uint8_t>(format.order, words);
+    }
 }
 
 } // namespace bigsmall::archive::detail
