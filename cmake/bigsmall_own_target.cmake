@@ -30,12 +30,14 @@ function(bigsmall_own_target target)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
-# Link this in the place of bigsmall::archive: the codecs, much of the compiler's work, are compiled once. As an object
+# Link this in the place of bigsmall::archive: codecs and pipelines, most of the compiler's work, are compiled once. As an object
 # it comes first in the link of who names it directly, so that these optimised copies of its functions are the ones kept.
 if(TARGET bigsmall::archive)
-    add_library(bigsmall_own_codecs OBJECT EXCLUDE_FROM_ALL "${CMAKE_CURRENT_LIST_DIR}/own_codecs.cpp")
+    add_library(bigsmall_own_codecs OBJECT EXCLUDE_FROM_ALL
+        "${CMAKE_CURRENT_LIST_DIR}/own_codecs.cpp" "${CMAKE_CURRENT_LIST_DIR}/own_pipelines.cpp")
     bigsmall_own_target(bigsmall_own_codecs)
     target_compile_definitions(bigsmall_own_codecs PUBLIC BIGSMALL_EXTERN_CODECS)
+    target_include_directories(bigsmall_own_codecs PUBLIC "${CMAKE_CURRENT_LIST_DIR}")
     target_link_libraries(bigsmall_own_codecs PUBLIC bigsmall::archive)
     if(BIGSMALL_SANITIZE)
         target_compile_options(bigsmall_own_codecs PRIVATE -O1) # the rest need not be fast

@@ -94,6 +94,50 @@ said "$out" "base.bs -> patch.bs -> back.bs"
 expect 0 info back.bs --json
 said "$out" '"chain":'
 
+# In place: what differs is written, and a file of another layout is put in the place of the old one.
+cp base.safetensors model.safetensors
+expect 0 apply --in-place model.safetensors patch.bs
+said "$out" "bytes rewritten"
+same tuned.safetensors model.safetensors
+expect 3 apply --in-place model.safetensors patch.bs
+same tuned.safetensors model.safetensors
+expect 0 apply --in-place model.safetensors back.bs --json
+said "$out" '"in_place": "applied"'
+same base.safetensors model.safetensors
+printf 'abcdefgh' | safetensors longer.safetensors \
+    '{"model.norm.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+expect 0 compress longer.safetensors --delta-from base.safetensors -o longer.bs --force-delta -q
+expect 0 apply --in-place model.safetensors longer.bs
+said "$out" "rewritten whole"
+same longer.safetensors model.safetensors
+ln -s base.safetensors link.safetensors
+expect 2 apply --in-place link.safetensors patch.bs
+expect 2 apply --in-place base.bs patch.bs
+expect 2 apply --in-place base.safetensors patch.bs back.bs
+expect 2 apply --in-place base.safetensors patch.bs -o x.safetensors
+expect 2 apply base.safetensors --finish --undo
+expect 4 apply base.safetensors --finish
+expect 4 apply base.safetensors --undo
+expect 2 apply base.safetensors patch.bs --undo
+same "$base" base.safetensors
+
+# The nearest base of several.
+mkdir -p zoo/near zoo/far
+cp base.safetensors zoo/near/model.safetensors
+cp alone.bs zoo/far/not-this.bs.txt
+small_model zoo/far/model.safetensors
+expect 0 compress tuned.safetensors --auto-delta --base-dir zoo -o auto.bs
+said "$err" zoo/near
+expect 0 apply zoo/near auto.bs -o auto.safetensors
+same tuned.safetensors auto.safetensors
+expect 0 compress tuned.safetensors --auto-delta --base-dir zoo -o auto.bs -f --json
+said "$out" '"candidates": 2'
+expect 0 compress tuned.safetensors --auto-delta --base-dir zoo/far -o none.bs
+expect 0 decompress none.bs
+same tuned.safetensors none.safetensors
+expect 2 compress tuned.safetensors --auto-delta -o x.bs
+expect 2 compress tuned.safetensors --base-dir zoo -o x.bs
+
 # Of little use: a warning, and the patch works all the same.
 head -c 40000 /dev/zero | safetensors zeros.safetensors '{"z":{"dtype":"F32","shape":[10000],"data_offsets":[0,40000]}}'
 expect 0 compress tuned.safetensors --delta-from zeros.safetensors -o useless.bs

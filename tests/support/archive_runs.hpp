@@ -7,6 +7,9 @@
 #include <bigsmall/archive.hpp>
 #include <bigsmall/parallel/executor.hpp>
 
+#ifdef BIGSMALL_EXTERN_CODECS // but where a test is compiled by hand
+#include "own_pipelines.hpp"
+#endif
 #include "support/model_files.hpp"
 
 namespace support {

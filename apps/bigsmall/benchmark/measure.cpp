@@ -12,6 +12,7 @@
 #include <bigsmall/core/units.hpp>
 
 #include "benchmark/peak_memory.hpp"
+#include "own_pipelines.hpp"
 
 namespace bigsmall::app {
 namespace {

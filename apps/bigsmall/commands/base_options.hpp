@@ -8,6 +8,7 @@
 #include <bigsmall/archive/open_model.hpp>
 
 #include "commands/work.hpp"
+#include "own_pipelines.hpp"
 
 namespace bigsmall::app {
 

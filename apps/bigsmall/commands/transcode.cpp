@@ -9,6 +9,7 @@
 #include "commands/work.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
+#include "own_pipelines.hpp"
 
 namespace bigsmall::app {
 namespace {
