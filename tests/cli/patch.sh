@@ -89,10 +89,15 @@ expect 2 squash patch.bs back.bs -o x.bs
 expect 2 squash patch.bs back.bs --base base.safetensors
 expect 2 squash patch.bs back.bs --base base.safetensors -o patch.bs -f
 
-expect 0 info back.bs
-said "$out" "base.bs -> patch.bs -> back.bs"
-expect 0 info back.bs --json
-said "$out" '"chain":'
+mkdir chain
+cp patch.bs back.bs chain
+expect 0 info chain/back.bs
+said "$out" "base.safetensors -> patch.bs -> back.bs"
+cp base.bs chain
+expect 0 info chain/back.bs --json
+[[ $(grep -c '"file": "chain/' "$out") -ge 3 ]] || fail "the chain: $(cat "$out")"
+expect 0 info base.bs --json
+said "$out" '"chain": []'
 
 # In place: what differs is written, and a file of another layout is put in the place of the old one.
 cp base.safetensors model.safetensors

@@ -149,7 +149,6 @@ public:
         try {
             look_at(candidate, outcome);
         } catch (const error& failure) {
-            if (failure.code() == errc::cancelled) throw;
             outcome.broken = (failure.tensor().empty() ? "" : "tensor " + failure.tensor() + ": ") + failure.message();
         } catch (const std::bad_alloc&) {
             outcome.broken = "reading it takes more memory than there is";

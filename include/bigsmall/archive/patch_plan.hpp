@@ -160,9 +160,9 @@ private:
         if (!different) return outlook::none;
         const block_info info{extent.type, extent.row_elems, 0, {}, extent.last_elems};
         const std::size_t alone = options_.codec.encode(info, memory.raw, memory.coded, memory.codec).bytes;
-        constexpr std::size_t block_entry_bytes = 12; // checksum, size and label
-        return different->bytes + base_entry_bytes + block_entry_bytes < alone - alone / 8 ? outlook::good
-                                                                                           : outlook::none;
+        // What the likes of a part save it is most of its tables, and a checksum, size and label.
+        const std::size_t together = alone - std::min<std::size_t>(alone / 8, 64) - 12;
+        return different->bytes + base_entry_bytes < together ? outlook::good : outlook::none;
     }
 
     void count() {

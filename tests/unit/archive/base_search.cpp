@@ -249,6 +249,34 @@ TEST_CASE("partners have other names, other rows, other types", "[archive]") {
     CHECK(share_of(print, print_of(dir / "base.safetensors")) == plain);
 }
 
+TEST_CASE("of several tensors of one name the nearest is the partner", "[archive]") {
+    const temporary_directory dir;
+    const byte_buffer near = gaussian_bf16(width * width, 1), far = gaussian_bf16(width * width, 2);
+    const archive::model_fingerprint target = print_of(put(dir / "target.safetensors", {{"w", near}}));
+    CHECK(share_of(target, print_of(put(dir / "1.safetensors", {{"model.w", far}, {"w", near}}))) == 0);
+    CHECK(share_of(target, print_of(put(dir / "2.safetensors", {{"model.w", near}, {"w", far}}))) == 0);
+}
+
+TEST_CASE("bits that no word uses cost nothing", "[archive]") {
+    const temporary_directory dir;
+    const byte_buffer narrow = gaussian_bf16(width * width, 1), other = gaussian_bf16(width * width, 2);
+    const auto widened = [&](const fs::path& path, const byte_buffer& bytes) {
+        byte_buffer floats(2 * bytes.size());
+        for (std::size_t i = 0; i < bytes.size(); i += 2)
+            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(i), 2,
+                        floats.begin() + static_cast<std::ptrdiff_t>(2 * i + 2));
+        write_file(path, safetensors_builder().add("w", "F32", {width, width}, floats).build());
+        return print_of(path);
+    };
+    const archive::patch_estimator wide(widened(dir / "w.safetensors", narrow));
+    const archive::patch_estimator plain(print_of(put(dir / "n.safetensors", {{"w", narrow}})));
+    const model tuned_narrow = tuned({{"w", narrow}}, 3, 1);
+    const archive::base_estimate of_wide = wide.estimate(widened(dir / "v.safetensors", tuned_narrow.at("w")));
+    const archive::base_estimate of_plain = plain.estimate(print_of(put(dir / "m.safetensors", tuned_narrow)));
+    CHECK(of_wide.alone == Catch::Approx(of_plain.alone / 2));
+    CHECK(of_wide.share == Catch::Approx(of_plain.share / 2));
+}
+
 TEST_CASE("tensors that were not sampled are like those of their role", "[archive]") {
     const temporary_directory dir;
     const model base = trained(1);
