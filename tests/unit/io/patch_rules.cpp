@@ -112,7 +112,8 @@ std::vector<broken_rule> broken_images() {
         {[](auto& i) { i.base_tensors[0].bytes = 39; }, behind},
         {[](auto& i) { i.base_tensors[7].bytes = 36; }, behind},
         {[](auto& i) { i.base_tensors[8].bytes = 8; }, behind},
-        {[](auto& i) { i.images[6].parts[0].begin = most - 21; }, behind}, // wraps when it is counted in the base
+        // Wraps to 20 when it is counted in the base.
+        {[](auto& i) { i.images[6].parts[0].begin = (std::uint64_t{1} << 63) - 10; }, behind},
         {[](auto& i) { i.base_tensors[7].bytes = 42; }, "converts a base tensor that ends inside an element"},
         {[](auto& i) { i.base_tensors[8].bytes = 11; }, "converts a base tensor that ends inside an element"},
         {[](auto& i) { i.base_tensors[2].file = 2; }, "base tensor 2 lies in a base file that is not there"},
