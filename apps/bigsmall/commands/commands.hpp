@@ -13,6 +13,7 @@ command_spec squash_command();
 command_spec info_command();
 command_spec verify_command();
 command_spec stat_command();
+command_spec diff_command();
 command_spec transcode_command();
 command_spec benchmark_command();
 command_spec help_command();
