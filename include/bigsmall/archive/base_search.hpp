@@ -173,15 +173,21 @@ private:
         if (!cached)
             for (const source_file& file : candidate.files)
                 require_unchanged(file);
-        if (!outcome.own) rank(candidate, *print, cached, outcome);
+        if (!outcome.own) {
+            outcome.ranked = rank(candidate, *print);
+            outcome.ranked->cached = cached;
+        }
         if (use_ != cache_use::read_and_write || !(cached || all_older_than_clock_ticks(candidate))) return;
         outcome.print = cached_fingerprint{candidate.name, stamp, cached ? *known : encode_fingerprint(*print)};
     }
 
-    void rank(const model_candidate& candidate, const model_fingerprint& print, bool cached,
-              candidate_outcome& outcome) const {
-        const base_estimate estimate = target_.estimator().estimate(print);
-        outcome.ranked = ranked_base{candidate.path, estimate, print.bytes, cached, in_words(estimate)};
+    ranked_base rank(const model_candidate& candidate, const model_fingerprint& print) const {
+        ranked_base base;
+        base.path = candidate.path;
+        base.estimate = target_.estimator().estimate(print);
+        base.bytes = print.bytes;
+        base.why = in_words(base.estimate);
+        return base;
     }
 
     const search_target& target_;

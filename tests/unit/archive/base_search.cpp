@@ -2,6 +2,7 @@
 // Finding the base of the smallest patch among many models.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -273,8 +274,8 @@ TEST_CASE("bits that no word uses cost nothing", "[archive]") {
     const model tuned_narrow = tuned({{"w", narrow}}, 3, 1);
     const archive::base_estimate of_wide = wide.estimate(widened(dir / "v.safetensors", tuned_narrow.at("w")));
     const archive::base_estimate of_plain = plain.estimate(print_of(put(dir / "m.safetensors", tuned_narrow)));
-    CHECK(of_wide.alone == Catch::Approx(of_plain.alone / 2));
-    CHECK(of_wide.share == Catch::Approx(of_plain.share / 2));
+    CHECK(std::abs(of_wide.alone - of_plain.alone / 2) < 1e-9);
+    CHECK(std::abs(of_wide.share - of_plain.share / 2) < 1e-9);
 }
 
 TEST_CASE("tensors that were not sampled are like those of their role", "[archive]") {

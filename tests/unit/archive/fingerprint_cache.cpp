@@ -222,7 +222,7 @@ TEST_CASE("fingerprints are read back, and nothing else is taken for one", "[arc
     // A count, and sizes, beyond all reason.
     CHECK_FALSE(archive::decode_fingerprint(byte_buffer{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01}));
     archive::model_fingerprint huge;
-    for (const std::uint64_t name : {1, 2, 3})
+    for (const std::uint64_t name : {1u, 2u, 3u})
         huge.tensors.push_back(tensor_of(name, std::uint64_t{1} << 62));
     CHECK_FALSE(archive::decode_fingerprint(archive::encode_fingerprint(huge)));
     huge.tensors.pop_back();
