@@ -81,8 +81,9 @@ private:
 
     tensor_pair pair_of(tensor_match match) {
         const std::size_t t = match.target;
-        if (match.kind == match_kind::same) spread_twins(match);
-        tensor_pair pair{{kind_of(match.kind), t, {}, {}}, std::nullopt, match.changed_bits == 0};
+        const bool is_copy = match.kind == match_kind::same && !take_own_twin(match);
+        const difference_kind kind = is_copy ? difference_kind::copied : kind_of(match.kind);
+        tensor_pair pair{{kind, t, {}, {}}, std::nullopt, match.changed_bits == 0};
         for (const io::base_part& part : match.image.parts) {
             if (part.tensor == io::no_base) continue;
             if (pair.difference.a.empty() || pair.difference.a.back() != part.tensor)
@@ -109,15 +110,16 @@ private:
     }
 
     /// Of several tensors of A with one name and the same bytes, each is for one of B: else one would be the base of
-    /// all, and the others would look as if they were removed.
-    void spread_twins(tensor_match& match) const {
+    /// all, and the others would look as if they were removed. False when there is none left.
+    bool take_own_twin(tensor_match& match) const {
         std::uint32_t& base = match.image.parts.front().tensor;
-        if (!used_[base]) return;
+        if (!used_[base]) return true;
         for (const std::size_t i : by_name_.at(a_.tensors()[base].name)) {
             if (used_[i] || !have_same_form(i, match.target) || a_.md5(i) != a_.md5(base)) continue;
             base = static_cast<std::uint32_t>(i);
-            return;
+            return true;
         }
+        return false;
     }
 
     void count_rows(const io::base_image& image, tensor_difference& difference) const {

@@ -82,9 +82,10 @@ private:
 class model_reader {
 public:
     /// A directory is that of an archive when it has a bigsmall.index.json, else all `*.safetensors` below it are the
-    /// model; a file is an archive when it begins like one. A patch needs open_model() (open_model.hpp).
-    /// Throws: errc::missing when there is nothing, or no safetensors file; errc::invalid_argument for a patch;
-    /// errc::invalid_input, errc::truncated, errc::corrupt, errc::unsupported, errc::io.
+    /// model; a file is an archive when it begins like one. Of a patch, only what needs no base can be read then:
+    /// open_model() (open_model.hpp) gives it one, or refuses.
+    /// Throws: errc::missing when there is nothing, or no safetensors file; errc::invalid_input, errc::truncated,
+    /// errc::corrupt, errc::unsupported, errc::io.
     explicit model_reader(const std::filesystem::path& path) : path_(path) {
         if (detail::leads_to_archive(path))
             list_archive(opened_archive(path));
