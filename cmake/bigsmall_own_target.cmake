@@ -30,8 +30,8 @@ function(bigsmall_own_target target)
     set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
 endfunction()
 
-# Link this in the place of bigsmall::archive: codecs and pipelines, most of the compiler's work, are compiled once. As an object
-# it comes first in the link of who names it directly, so that these optimised copies of its functions are the ones kept.
+# Link this in the place of bigsmall::archive: codecs and pipelines, most of the compiler's work, are compiled once. As
+# objects they come first in the link of who names them directly, so that these optimised copies are the ones kept.
 if(TARGET bigsmall::archive)
     add_library(bigsmall_own_codecs OBJECT EXCLUDE_FROM_ALL
         "${CMAKE_CURRENT_LIST_DIR}/own_codecs.cpp" "${CMAKE_CURRENT_LIST_DIR}/own_pipelines.cpp")

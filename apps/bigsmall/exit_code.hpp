@@ -29,7 +29,7 @@ inline constexpr std::array exit_codes{
     exit_code_line{exit_code::done, "done"},
     exit_code_line{exit_code::no, "the answer is no: a mismatch, damage found, nothing matched"},
     exit_code_line{exit_code::usage, "the command line is wrong"},
-    exit_code_line{exit_code::bad_input, "an input file is broken, of no kind that can be read, or another than is needed"},
+    exit_code_line{exit_code::bad_input, "an input file is broken, of a kind not read here, or not the one needed"},
     exit_code_line{exit_code::io, "a file is missing, or a read or a write failed"},
     exit_code_line{exit_code::refused, "the output exists already and -f was not given"},
     exit_code_line{exit_code::interrupted, "interrupted (143 when ended by SIGTERM, 129 by SIGHUP, 131 by SIGQUIT)"},

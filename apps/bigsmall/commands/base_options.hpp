@@ -25,8 +25,9 @@ inline base_pointer base_of(const arguments& given, work_session& session, const
 inline option_spec base_option() {
     return {.name = "base",
             .value = "BASE",
-            .help = "Of a patch: the model that it was made against, a .safetensors file, a directory, or an archive of "
-                    "either.",
+            .help =
+                "Of a patch: the model that it was made against, a .safetensors file, a directory, or an archive of "
+                "either.",
             .kind = value_kind::path};
 }
 

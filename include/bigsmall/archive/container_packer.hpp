@@ -45,7 +45,8 @@ public:
     /// Writes members [first, last) as one container and returns its index.
     template <parallel::executor E>
     io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {}) {
-        const std::vector<planned_bundle> bundles = bundle_planner(plan_, first, last, options_, patch_.contents()).run(e);
+        const std::vector<planned_bundle> bundles =
+            bundle_planner(plan_, first, last, options_, patch_.contents()).run(e);
         io::container_index index = skeleton(first, last, name);
         if (patch_.model() != nullptr) index.base_files = differences_.base_files(e);
         add_bundles(bundles, index);

@@ -57,7 +57,8 @@ struct pack_options : run_options {
     bool group_streams = false;
     std::uint64_t block_bytes = recipe_of(operating_point::balanced).block_bytes; ///< raw bytes per block, 1 to 16 MiB
     codec_ref codec = recipe_of(operating_point::balanced).codec;
-    /// Pack as a patch: the differences to this model, wherever they are smaller than the bytes themselves. Null: alone.
+    /// Pack as a patch: the differences to this model, wherever they are smaller than the bytes themselves. Null:
+    /// alone.
     std::shared_ptr<const model_reader> base = nullptr;
 
     /// Packs for an operating point. Streams that are to be grouped anyway stay so.

@@ -113,8 +113,8 @@ private:
 
 /// Gives `model` to the patches of `archive` as their base and makes sure that it is the one that they were made
 /// against: every tensor that they use must have the recorded MD5. It may have other files than it had then.
-/// Throws: errc::mismatch when it is another, naming both; errc::invalid_argument when there is no patch; as reading the
-/// model does; errc::cancelled.
+/// Throws: errc::mismatch when it is another, naming both; errc::invalid_argument when there is no patch; as reading
+/// the model does; errc::cancelled.
 template <parallel::executor E>
 void give_base(opened_archive& archive, const std::shared_ptr<const model_reader>& model, const run_options& options,
                E& e) {

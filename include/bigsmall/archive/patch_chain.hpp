@@ -106,9 +106,9 @@ private:
 
 } // namespace detail
 
-/// The patch at `patch`, then the container of the same folder that restores its base, and so on: until one is no patch,
-/// or none restores the base. Reads the indexes of up to 1,000 containers of the folder. Empty when it is no patch.
-/// Throws: as container_reader, for the patch itself.
+/// The patch at `patch`, then the container of the same folder that restores its base, and so on: until one is no
+/// patch, or none restores the base. Reads the indexes of up to 1,000 containers of the folder. Empty when it is no
+/// patch. Throws: as container_reader, for the patch itself.
 inline std::vector<chain_link> chain_of(const std::filesystem::path& patch) {
     const io::container_reader reader(std::make_shared<const io::file_source>(patch));
     if (!reader.index().is_patch()) return {};

@@ -16,8 +16,8 @@
 
 namespace bigsmall::archive {
 
-/// Writes one patch with the effect of `patches`, each of which was made against the result of the one before, the first
-/// against options.base, which is needed. What the last one restores is written beside the output for the time of the
+/// Writes one patch with the effect of `patches`. Each was made against the result of the one before, the first against
+/// options.base, which is needed. What the last one restores is written beside the output for the time of the
 /// run, so that as much room is needed there; its hashes are checked.
 /// Throws: errc::invalid_argument without a base, or when the output would replace one of the patches; as unpack() and
 /// pack().

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Writes the golden blocks and the golden patch that are not there yet: `write_golden tests/golden/data`. Never touches one that is: a wire
-// id's encoding does not change, so a committed file is decoded forever.
+// Writes the golden blocks and the golden patch that are not there yet: `write_golden tests/golden/data`. Never touches
+// one that is: a wire id's encoding does not change, so a committed file is decoded forever.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

@@ -142,8 +142,9 @@ TEST_CASE("the base may lie in other files than it did", "[archive][patch]") {
     const temporary_directory dir;
     write_pair(dir);
     pack(dir / "tuned.safetensors", dir / "p.bs", against(dir / "base.safetensors"));
-    write_file(dir / "shards" / "a.safetensors",
-               safetensors_builder().add("layer", "BF16", {100, 64}, layer()).add("count", "I64", noise(64, 4)).build());
+    write_file(
+        dir / "shards" / "a.safetensors",
+        safetensors_builder().add("layer", "BF16", {100, 64}, layer()).add("count", "I64", noise(64, 4)).build());
     write_file(dir / "shards" / "b.safetensors", safetensors_builder()
                                                      .add("frozen", "BF16", {64, 64}, frozen())
                                                      .add("embed", "BF16", {200, 64}, embedding())
