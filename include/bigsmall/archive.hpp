@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
-// Whole checkpoints: pack, unpack, patches, transcode, verify, inspect, random access. Costs: nlohmann/json, OpenSSL (-lcrypto),
-// zstd (-lzstd), xxHash. Bring an executor: parallel/executor.hpp has a serial one, parallel/tbb.hpp one on oneTBB.
+// Whole checkpoints: pack, unpack, patches, transcode, verify, inspect, random access. Costs: nlohmann/json, OpenSSL
+// (-lcrypto), zstd (-lzstd), xxHash. Bring an executor: parallel/executor.hpp has a serial one, parallel/tbb.hpp one on
+// oneTBB.
 #pragma once
 
 #include <bigsmall/archive/default_codec.hpp>
