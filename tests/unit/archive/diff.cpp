@@ -113,7 +113,7 @@ TEST_CASE("archives that have the same receipts are not decoded", "[archive]") {
     write_file(dir / "m.safetensors", safetensors_builder().add("w", "U8", w).build());
     pack(dir / "m.safetensors", dir / "a.bs");
     pack(dir / "m.safetensors", dir / "b.bs");
-    damage_byte(dir / "b.bs", 25'000);
+    damage_byte(dir / "b.bs", 10'000); // in a block
     byte_buffer part(w.size());
     CHECK(thrown_by([&] { model_reader(dir / "b.bs").read(0, 0, part); }).code() == errc::corrupt);
     CHECK(is_all_equal(diff(dir / "a.bs", dir / "b.bs")));
@@ -283,7 +283,8 @@ TEST_CASE("files may have tensors of one name", "[archive]") {
     const archive::diff_result less = diff(dir / "a", dir / "c"), more = diff(dir / "c", dir / "a");
     CHECK(less.count(difference_kind::removed) == 1);
     CHECK(less.total.different == 1);
-    CHECK_FALSE(more.equal());
+    CHECK(more.count(difference_kind::copied) == 1);
+    CHECK(more.total.different == 1);
 }
 
 TEST_CASE("metadata is told and does not matter", "[archive]") {
