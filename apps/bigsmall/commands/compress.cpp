@@ -106,12 +106,6 @@ json absent_json(const archive::pack_result& packed) {
     return list;
 }
 
-// An incomplete download compresses well: whoever deletes the source afterwards must have been told.
-void warn_of_absent(const archive::pack_result& packed) {
-    for (const archive::absent_shard& absent : packed.absent_shards)
-        tell("warning: " + absent.index + " names " + absent.shard + ", which is not there");
-}
-
 json json_of(const compress_result& result) {
     const archive::pack_result& packed = result.packed;
     json files = json::array();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/compress_base.hpp"
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
 #include "console/output.hpp"
 
 namespace bigsmall::app {
@@ -24,13 +28,22 @@ void check_usage(const arguments& given) {
         throw usage_error("--auto-delta and --base-dir belong together: the base is looked for in these directories");
 }
 
+std::filesystem::path readable(const std::string& directory) {
+    std::error_code failed;
+    if (std::filesystem::is_directory(directory, failed)) return directory;
+    throw error(errc::missing, "this is no directory to look for a base in").in_file(directory);
+}
+
 base_choice search(const arguments& given, const std::string& output, work_session& session,
                    const archive::run_options& options) {
     archive::base_search_options wanted;
     for (const std::string& directory : given.all("base-dir"))
-        wanted.directories.emplace_back(directory);
+        wanted.directories.push_back(readable(directory));
+    // The source is only read: no cache is written into it.
+    for (const std::filesystem::path& directory : wanted.directories)
+        if (archive::lies_within(directory, given.positional(0))) wanted.cache = archive::cache_use::read;
     if (!output.empty()) wanted.outputs.emplace_back(output);
-    const archive::model_reader target(given.positional(0));
+    const archive::model_reader target(given.positional(0), archive::model_form::files);
     base_choice choice;
     choice.search = archive::find_base(target, wanted, options, session.executor());
     if (choice.search->choice) choice.path = choice.search->ranked[*choice.search->choice].path.string();
@@ -38,6 +51,8 @@ base_choice search(const arguments& given, const std::string& output, work_sessi
     tell(choice.search->verdict);
     for (const std::string& note : choice.search->notes)
         tell(note);
+    for (const archive::skipped_path& one : choice.search->skipped)
+        tell("passed over " + one.path.string() + ": " + one.reason);
     return choice;
 }
 
@@ -54,7 +69,7 @@ void warn_of_useless_base(const base_choice& base, const archive::pack_result& p
     if (!packed.patch || given.has("force-delta")) return;
     const archive::patch_counts& patch = *packed.patch;
     if (patch.matched_bytes == 0) {
-        tell("warning: no tensor of the source is like one of " + base.path +
+        tell("warning: nothing of the source gains from " + base.path +
              ": the patch is no smaller than an archive, and still needs that base to be restored");
         return;
     }
@@ -64,6 +79,11 @@ void warn_of_useless_base(const base_choice& base, const archive::pack_result& p
          base.path +
          " are hardly smaller as differences than alone, and the patch needs that base to be restored; --force-delta "
          "silences this");
+}
+
+void warn_of_absent(const archive::pack_result& packed) {
+    for (const archive::absent_shard& absent : packed.absent_shards)
+        tell("warning: " + absent.index + " names " + absent.shard + ", which is not there");
 }
 
 std::string base_text(const base_choice& base, const archive::pack_result& packed) {
@@ -141,8 +161,8 @@ std::vector<option_spec> base_options() {
              .kind = value_kind::path},
             {.name = "base", .value = "BASE", .help = "The same as --delta-from.", .kind = value_kind::path},
             {.name = "auto-delta",
-             .help = "Write a patch against the nearest of the models below --base-dir, judged by a sample of every "
-                     "tensor; or no patch, when none of them is near enough to pay."},
+             .help = "Write a patch against the nearest of the models below --base-dir, judged by samples; or no patch, "
+                     "when none of them is near enough to pay."},
             {.name = "base-dir",
              .value = "DIR",
              .help = "With --auto-delta: where to look, any number of times. What was read is remembered in "

@@ -29,6 +29,9 @@ base_choice choose_base(const arguments& given, const std::string& output, work_
 /// that base for nothing.
 void warn_of_useless_base(const base_choice& base, const archive::pack_result& packed, const arguments& given);
 
+/// An incomplete download compresses well: whoever deletes the source afterwards must have been told.
+void warn_of_absent(const archive::pack_result& packed);
+
 std::string base_text(const base_choice& base, const archive::pack_result& packed);
 json base_json(const base_choice& base, const archive::pack_result& packed);
 json search_json(const base_choice& base);

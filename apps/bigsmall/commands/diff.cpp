@@ -8,6 +8,7 @@
 #include <bigsmall/archive/pack.hpp>
 
 #include "commands/base_options.hpp"
+#include "commands/compress_base.hpp"
 #include "commands/diff_result.hpp"
 #include "options/shared.hpp"
 
@@ -54,6 +55,8 @@ written_patch write_patch(const model_diff& diff, const std::string& output, con
     session.apply_to(options, given);
     options.base = diff.a;
     const archive::pack_result packed = archive::pack(diff.b_path, output, options, session.executor());
+    warn_of_absent(packed);
+    warn_of_useless_base({diff.a_path, std::nullopt}, packed, given);
     return {output, packed.source_bytes, packed.compressed_bytes};
 }
 

@@ -128,7 +128,7 @@ std::string origin_text(const model_diff& diff, const tensor_difference& one) {
 
 std::string other_forms_text(const model_diff& diff, const diff_view& view) {
     const difference_list list = select(diff.found, is_of_other_form);
-    if (list.empty()) return {};
+    if (list.empty() || view.most_rows == 0) return {};
     std::vector<table_row> rows;
     for (const tensor_difference* one : list) {
         if (rows.size() == view.most_rows) break;
@@ -158,7 +158,7 @@ void sort_by_change(difference_list& list) {
 
 std::string changed_text(const model_diff& diff, const diff_view& view) {
     difference_list list = select(diff.found, [](difference_kind kind) { return kind == difference_kind::changed; });
-    if (list.empty()) return {};
+    if (list.empty() || view.most_rows == 0) return {};
     sort_by_change(list);
     std::vector<table_row> rows;
     for (const tensor_difference* one : list) {

@@ -94,22 +94,22 @@ std::string member_text(const std::string& sha256, const std::string& path, std:
 }
 
 // Where the chain begins: the base of the first patch, or the archive that restores it.
-std::string chain_text(const std::vector<archive::chain_link>& chain) {
+std::string chain_text(const std::vector<archive::patch_link>& chain) {
     if (chain.empty()) return {};
     std::string text = "  base\n";
     for (const archive::base_file_summary& file : chain.front().base)
         text += member_text(file.sha256, file.name, file.bytes);
     std::string line;
-    for (const archive::chain_link& link : chain) {
+    for (const archive::patch_link& link : chain) {
         line = printable(link.container.filename().string()) + (line.empty() ? "" : " -> " + line);
         if (&link == &chain.back() && !link.base.empty()) line = printable(link.base.front().name) + " -> " + line;
     }
     return text + field("chain", line);
 }
 
-json chain_json(const std::vector<archive::chain_link>& chain) {
+json chain_json(const std::vector<archive::patch_link>& chain) {
     json out = json::array();
-    for (const archive::chain_link& link : chain) {
+    for (const archive::patch_link& link : chain) {
         json base = json::array();
         for (const archive::base_file_summary& file : link.base)
             base.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});

@@ -18,7 +18,7 @@ struct info_result {
     std::string file;
     archive::archive_summary summary;
     std::vector<const archive::tensor_summary*> best, worst; ///< point into summary
-    std::vector<archive::chain_link> chain;                  ///< of a patch: itself, then what leads to it
+    std::vector<archive::patch_link> chain;                  ///< of a patch: itself, then what leads to it
 };
 
 std::string text_of(const info_result& result);

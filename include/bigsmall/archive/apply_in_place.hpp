@@ -69,7 +69,7 @@ in_place_result rewrite_runs(io::in_place_file& file, const in_place_change& cha
     try {
         carry_out(file, change_direction::finish, operations);
     } catch (error& failure) {
-        failure.with_hint(unfinished_hint);
+        if (is_there(io::journal_path(file.path()))) failure.with_hint(unfinished_hint);
         throw;
     }
     return result;

@@ -57,7 +57,6 @@ in_place_result apply_in_place(const std::filesystem::path& model, const std::fi
             .in_file(model.string())
             .with_hint("apply the patch into another file or directory: bigsmall apply BASE PATCH -o OUT");
     const opened_archive opened = open_with_base(patch, open_model(model, nullptr, options, e), options, e);
-    opened.require_whole();
     if (opened.restores_directory())
         throw error(errc::invalid_argument, "this patch restores a directory, and a file cannot become one")
             .in_file(patch.string());

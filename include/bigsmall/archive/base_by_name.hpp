@@ -34,17 +34,18 @@ public:
         const option now{base, *conversion, whole_relation(models_, target_, base, *conversion)};
         // What must be rounded first is worth that only when it is near.
         if (*conversion != io::base_conversion::none && !now.samples.related()) return;
-        if (!best_ || is_better(now, *best_)) best_ = now;
+        if (!found_ || is_better(now, best_)) best_ = now;
+        found_ = true;
     }
 
     std::optional<candidate_match> best() const {
-        if (!best_) return std::nullopt;
-        const bool same_shape = tensor().shape == models_.base.tensor(best_->base).shape;
-        const match_kind kind = best_->conversion != io::base_conversion::none ? match_kind::converted
+        if (!found_) return std::nullopt;
+        const bool same_shape = tensor().shape == models_.base.tensor(best_.base).shape;
+        const match_kind kind = best_.conversion != io::base_conversion::none ? match_kind::converted
                                 : same_shape                                   ? match_kind::same
                                                                                : match_kind::reshaped;
-        io::base_image image = whole_image(best_->base, tensor().bytes, best_->conversion);
-        return candidate_match{{target_, kind, std::move(image), best_->samples.changed_bits}, best_->samples};
+        io::base_image image = whole_image(best_.base, tensor().bytes, best_.conversion);
+        return candidate_match{{target_, kind, std::move(image), best_.samples.changed_bits}, best_.samples};
     }
 
 private:
@@ -77,7 +78,8 @@ private:
 
     const model_pair& models_;
     std::size_t target_;
-    std::optional<option> best_;
+    option best_;
+    bool found_ = false; // not an optional: GCC 12 sees ghosts in it
 };
 
 /// A base of other rows. Throws: as reading the models does.

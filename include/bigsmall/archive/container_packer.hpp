@@ -70,10 +70,8 @@ public:
                 parts.add(batch.bytes(), std::span(batch.pieces), e);
                 // Only in a container that stands alone: siblings refer to contents by the place of their own blocks.
                 if (!name.file.empty()) return;
-                // Equal differences to other bases are other bytes.
                 const auto raw_of = [&](const pack_block& block) {
-                    return patch_.has_image(block.content) ? bytes_view()
-                                                           : batch.bytes().subspan(block.raw_at, block.raw_bytes);
+                    return batch.bytes().subspan(block.raw_at, block.raw_bytes);
                 };
                 find_equal(batch.blocks, raw_of, equal, e);
             }),
@@ -199,8 +197,10 @@ private:
         e.for_each(batch.blocks.size(), [&](std::size_t i) {
             pack_block& block = batch.blocks[i];
             const bytes_view raw = batch.bytes().subspan(block.raw_at, block.raw_bytes);
-            if (block.equal.earlier != nullptr && same_bytes(*block.equal.earlier, raw)) return;
-            block.equal.earlier = nullptr;
+            const bool equal = block.equal.earlier != nullptr && same_bytes(*block.equal.earlier, raw);
+            // Whether the earlier one holds differences, which are not shared, is not known yet.
+            if (equal && !patch_.has_image(block.equal.earlier->content)) return;
+            if (!equal) block.equal.earlier = nullptr;
             const bytes_span out =
                 bytes_span(batch.coded).subspan(block.coded_at, options_.codec.bound(block.raw_bytes));
             if (patch_.has_image(block.content)) {

@@ -63,8 +63,8 @@ private:
             entries_.splice(entries_.begin(), entries_, at->second);
             return entries_.front();
         }
-        while (!entries_.empty() && bytes_ + size > most_bytes) {
-            bytes_ -= entries_.back()->size;
+        while (!entries_.empty() && bytes_ + size + entry_bytes > most_bytes) {
+            bytes_ -= entries_.back()->size + entry_bytes;
             places_.erase(entries_.back()->where);
             entries_.pop_back();
         }
@@ -72,13 +72,14 @@ private:
         entries_.front()->where = wanted;
         entries_.front()->size = size;
         places_.emplace(wanted, entries_.begin());
-        bytes_ += size;
+        bytes_ += size + entry_bytes;
         return entries_.front();
     }
 
     std::mutex mutex_;
     entries entries_; // the last used first
     std::map<key, entries::iterator> places_;
+    static constexpr std::uint64_t entry_bytes = 512; // what keeping a block takes besides, about
     std::uint64_t bytes_ = 0;
 };
 

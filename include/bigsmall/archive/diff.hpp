@@ -97,7 +97,7 @@ public:
 
     template <parallel::executor E>
     diff_result run(E& e) {
-        pairs_ = tensor_pairing(a_, b_).run(options_, e);
+        pairs_ = diff_pairing(a_, b_).run(options_, e);
         std::vector<std::size_t> alike, others;
         for (std::size_t p = 0; p < pairs_.size(); ++p)
             if (pairs_[p].image) (pairs_[p].looks_equal ? alike : others).push_back(p);

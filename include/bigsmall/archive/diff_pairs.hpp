@@ -28,9 +28,9 @@ struct tensor_pair {
     bool looks_equal = false;            ///< samples of both are equal
 };
 
-class tensor_pairing {
+class diff_pairing {
 public:
-    tensor_pairing(const model_reader& a, const model_reader& b)
+    diff_pairing(const model_reader& a, const model_reader& b)
         : a_(a), b_(b), used_(a.tensors().size()), kept_name_(a.tensors().size()), found_(b.tensors().size()) {
         for (std::size_t i = 0; i < a.tensors().size(); ++i)
             by_name_[a.tensors()[i].name].push_back(i);

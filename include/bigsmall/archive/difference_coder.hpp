@@ -55,11 +55,13 @@ public:
     void count(const pack_batch& batch) {
         for (const pack_block& block : batch.blocks) {
             if (!patch_.has_image(block.content)) continue;
-            counts_.matched_bytes += block.raw_bytes;
+            const std::uint64_t based = patch_.based_bytes(block.content, block.begin, block.raw_bytes);
+            if (based == 0) continue;
+            counts_.matched_bytes += based;
             counts_.changed_stored_bytes += block.coded.bytes;
             counts_.changed_alone_bytes += block.alone_bytes;
             const bool useless = block.coded.bytes > block.alone_bytes - block.alone_bytes / 10;
-            if (useless) counts_.useless_bytes += block.raw_bytes;
+            if (useless) counts_.useless_bytes += based;
         }
         for (const pack_piece& piece : batch.pieces) {
             if (!piece.wanted || !patch_.is_unchanged(piece.content)) continue;

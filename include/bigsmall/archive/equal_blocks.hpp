@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <bigsmall/codec/block.hpp>
+#include <bigsmall/codec/delta/delta_codec.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/units.hpp>
 #include <bigsmall/io/checksum.hpp>
@@ -42,7 +43,7 @@ public:
     }
 
     struct answer {
-        const known_block* earlier = nullptr; ///< may be equal; null when none is
+        known_block* earlier = nullptr; ///< may be equal; null when none is
         known_block* added = nullptr;         ///< the block itself, now known; null when there was an earlier one
     };
 
@@ -81,7 +82,9 @@ struct finished_block {
 
 /// Appends a block to a container and describes it in its content.
 inline void append_block(const finished_block& block, io::content_entry& content, io::container_writer& writer) {
-    if (const known_block* const owner = block.equal.earlier) {
+    // Differences mean something to their own base only.
+    known_block* const owner = block.equal.earlier;
+    if (owner != nullptr && owner->stored.grouping != delta_codec::id) {
         content.blocks.push_back(owner->stored);
         content.blocks.back().shared_at = owner->offset;
         return;
@@ -89,9 +92,11 @@ inline void append_block(const finished_block& block, io::content_entry& content
     const std::uint64_t offset = writer.append_block(block.stored);
     if (content.offset == 0) content.offset = offset;
     content.blocks.push_back({block.stored.size(), block.checksum, block.label.grouping, block.label.entropy});
-    if (block.equal.added == nullptr) return;
-    block.equal.added->stored = content.blocks.back();
-    block.equal.added->offset = offset;
+    // The first of equal blocks is the one to share, or the first that holds no differences.
+    known_block* const known = owner != nullptr ? owner : block.equal.added;
+    if (known == nullptr) return;
+    known->stored = content.blocks.back();
+    known->offset = offset;
 }
 
 } // namespace bigsmall::archive::detail

@@ -21,6 +21,7 @@
 #include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/reader.hpp>
 #include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/archive/unfinished_change.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/dtype.hpp>
 #include <bigsmall/core/error.hpp>
@@ -77,6 +78,12 @@ private:
 
 } // namespace detail
 
+/// What a directory with a bigsmall.index.json is.
+enum class model_form : std::uint8_t {
+    any,   ///< an archive
+    files, ///< its safetensors files, whatever else lies there
+};
+
 /// Reads the tensors of a model. Const member functions may be called from many threads at once. Memory: the headers or
 /// indexes; of an archive, up to 64 MiB of decoded blocks too.
 class model_reader {
@@ -86,8 +93,8 @@ public:
     /// open_model() (open_model.hpp) gives it one, or refuses.
     /// Throws: errc::missing when there is nothing, or no safetensors file; errc::invalid_input, errc::truncated,
     /// errc::corrupt, errc::unsupported, errc::io.
-    explicit model_reader(const std::filesystem::path& path) : path_(path) {
-        if (detail::leads_to_archive(path))
+    explicit model_reader(const std::filesystem::path& path, model_form form = model_form::any) : path_(path) {
+        if (form == model_form::any && detail::leads_to_archive(path))
             list_archive(opened_archive(path));
         else
             list_files();
@@ -181,6 +188,7 @@ private:
     }
 
     void list_file(const source_file& file) {
+        require_no_pending_change(file.path);
         auto source = std::make_unique<io::file_source>(file.path);
         if (source->size() != file.stamp.bytes) archive::require_unchanged(file);
         io::safetensors_layout layout = io::read_safetensors_layout(*source);

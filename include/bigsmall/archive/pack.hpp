@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,15 +52,37 @@ pack_result pack_tree(const std::filesystem::path& source, const source_tree& tr
 
 } // namespace detail
 
+namespace detail {
+
+/// A patch against the very files that it is made of would need them to bring them back.
+inline void require_other_base(const source_tree& tree, const pack_options& options) {
+    if (!options.base) return;
+    input_files files("a file of the base");
+    options.base->add_to(files);
+    bool others = true; // no model: nothing to be lost
+    for (const source_file& file : tree.files) {
+        if (tree.directory && !std::string_view(file.name).ends_with(".safetensors")) continue;
+        others = !files.contains(file.path);
+        if (others) return;
+    }
+    if (!others)
+        throw error(errc::invalid_argument, "the base is the source itself, without which the patch would restore nothing")
+            .in_file(options.base->path().string());
+}
+
+} // namespace detail
+
 /// Packs `source`, a safetensors file or a directory, as one container into any sink, a pipe included.
 /// Reads every byte once (parts that look equal, and small ones, up to three times more each), writes front to back.
-/// The bytes depend on the source, the base, the codec, block_bytes and group_streams only. With a base, it and the
-/// tensors that have one are read twice more.
+/// The bytes depend on the source, the base, the codec, block_bytes and group_streams only. With a base, the tensors that
+/// have a counterpart there are read once more, and the base up to three times.
 /// Memory: below 256 MiB and 8 MiB per thread, beside the index.
 /// Throws: errc::invalid_input, errc::truncated for broken sources; errc::missing, errc::io; errc::cancelled.
 template <parallel::executor E>
 pack_result pack_to(const std::filesystem::path& source, io::sink& output, const pack_options& options, E& e) {
-    return detail::pack_tree(source, find_files(source), output, options, e);
+    const source_tree tree = find_files(source);
+    detail::require_other_base(tree, options);
+    return detail::pack_tree(source, tree, output, options, e);
 }
 
 /// Packs `source` into the file `output`, or with per_shard into the directory `output`. The output appears
@@ -67,7 +90,7 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
 /// files that only the older index lists, once the new ones are there.
 /// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
 /// errc::invalid_argument when it lies inside the source or would replace a file that a link in the source leads to,
-/// or a file of the base; or when per_shard is given a single file or a base.
+/// or a file of the base; when the base is the source; or when per_shard is given a single file or a base.
 template <parallel::executor E>
 pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output, const pack_options& options,
                  E& e) {
@@ -75,9 +98,13 @@ pack_result pack(const std::filesystem::path& source, const std::filesystem::pat
         throw error(errc::invalid_argument, "a patch is one container: it cannot be packed per shard");
     if (options.per_shard) return detail::pack_shards(source, output, options, e);
     const source_tree tree = find_files(source);
-    input_files inputs = inputs_of(source, tree);
-    if (options.base) options.base->add_to(inputs);
-    inputs.require_apart(output);
+    inputs_of(source, tree).require_apart(output);
+    detail::require_other_base(tree, options);
+    if (options.base) {
+        input_files of_base("a file of the base");
+        options.base->add_to(of_base);
+        of_base.require_apart(output);
+    }
     io::atomic_file file(output, options.existing);
     pack_result result = detail::pack_tree(source, tree, file, options, e);
     file.commit();

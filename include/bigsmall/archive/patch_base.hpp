@@ -40,6 +40,9 @@ public:
         for (io::base_image& image : images_)
             for (io::base_part& part : image.parts)
                 if (part.tensor != io::no_base) part.tensor = static_cast<std::uint32_t>(tensors_[part.tensor]);
+        image_readers_.reserve(images_.size());
+        for (const io::base_image& image : images_)
+            image_readers_.emplace_back(*model_, image);
     }
 
     /// Compares the MD5 of every tensor that the patch uses. Throws: errc::mismatch, naming the first that is another;
@@ -49,18 +52,18 @@ public:
         std::vector<char> equal(tensors_.size(), 1);
         e.for_each(tensors_.size(), [&](std::size_t i) {
             check_cancelled(options);
-            // Without receipts, some MD5s are not known; the SHA-256 of what is restored remains.
-            const md5_digest& wanted = index().base_tensors[i].md5;
-            equal[i] = wanted == md5_digest{} || model_->md5(tensors_[i]) == wanted ? 1 : 0;
+            equal[i] = is_wanted(tensors_[i], index().base_tensors[i]) ? 1 : 0;
         });
         const auto wrong = std::find(equal.begin(), equal.end(), 0);
         if (wrong == equal.end()) return;
         const io::base_tensor& other = index().base_tensors[static_cast<std::size_t>(wrong - equal.begin())];
-        throw wrong_base("tensor " + io::in_quotes(other.name) + " is another there");
+        std::string given;
+        if (model_->files().size() == 1) given = " (SHA-256 " + hex_of(model_->sha256(0)) + ")";
+        throw wrong_base("tensor " + io::in_quotes(other.name) + " is another there", given);
     }
 
     void read(const io::content_entry& content, std::uint64_t begin, bytes_span to) const override {
-        read_image(*model_, images_[content.image], begin, to);
+        image_readers_[content.image].read(begin, to);
     }
 
 private:
@@ -82,20 +85,24 @@ private:
                              " bytes");
         // Files may have tensors of one name: then the bytes tell.
         for (const std::size_t tensor : found)
-            if (found.size() > 1 && model_->md5(tensor) == wanted.md5) return tensor;
+            if (found.size() > 1 && is_wanted(tensor, wanted)) return tensor;
         return found.front();
     }
 
+    /// Where the receipts of the patch are damaged, some MD5s are not known: then the file must be the one it was.
+    bool is_wanted(std::size_t tensor, const io::base_tensor& wanted) const {
+        if (wanted.md5 != md5_digest{}) return model_->md5(tensor) == wanted.md5;
+        return model_->sha256(model_->tensors()[tensor].file) == index().base_files[wanted.file].sha256;
+    }
+
     /// Names both: what the patch was made against, and what was given.
-    error wrong_base(const std::string& why) const {
+    error wrong_base(const std::string& why, const std::string& given = {}) const {
         std::string needed;
         const std::vector<io::base_file>& files = index().base_files;
         for (std::size_t f = 0; f < std::min<std::size_t>(files.size(), 3); ++f)
             needed +=
                 (f == 0 ? "" : ", ") + io::printable(files[f].name) + " (SHA-256 " + hex_of(files[f].sha256) + ")";
         if (files.size() > 3) needed += " and " + std::to_string(files.size() - 3) + " more";
-        std::string given;
-        if (model_->files().size() == 1) given = " (SHA-256 " + hex_of(model_->sha256(0)) + ")";
         return error(errc::mismatch, "the patch was made against another base than " +
                                          io::printable(model_->path().string()) + given + ": " + why +
                                          "; it needs " + needed)
@@ -107,6 +114,7 @@ private:
     std::shared_ptr<const model_reader> model_;
     std::vector<std::size_t> tensors_;   // of the model, in the order of the patch's base tensors
     std::vector<io::base_image> images_; // with the numbers of the model
+    std::vector<image_reader> image_readers_;
 };
 
 } // namespace detail
@@ -138,7 +146,7 @@ inline void require_base(const opened_archive& archive) {
                                             "made against, " +
                                                 io::in_quotes(file.name) + " (SHA-256 " + hex_of(file.sha256) + ")")
             .in_file(container.path.string())
-            .with_hint("give the base: bigsmall apply BASE PATCH -o OUT, or --base BASE");
+            .with_hint("restore it with its base: bigsmall apply BASE PATCH -o OUT");
     }
 }
 
@@ -147,6 +155,7 @@ template <parallel::executor E>
 opened_archive open_with_base(const std::filesystem::path& path, const std::shared_ptr<const model_reader>& base,
                               const run_options& options, E& e) {
     opened_archive opened(path);
+    opened.require_whole();
     if (base) give_base(opened, base, options, e);
     require_base(opened);
     return opened;

@@ -27,7 +27,7 @@ struct base_file_summary {
 };
 
 /// A container of a chain and what it was made against.
-struct chain_link {
+struct patch_link {
     std::filesystem::path container;
     std::vector<base_file_summary> base; ///< empty: it is no patch, and the chain ends with it
 };
@@ -39,22 +39,25 @@ public:
     explicit chain_search(const std::filesystem::path& patch) {
         std::error_code failed;
         const std::filesystem::path folder = patch.has_parent_path() ? patch.parent_path() : ".";
-        for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-            const std::filesystem::path extension = entry.path().extension();
+        std::vector<std::filesystem::path> paths;
+        // What cannot be listed is not worth a failure: this is a nicety.
+        for (std::filesystem::directory_iterator at(folder, failed), end; !failed && at != end; at.increment(failed)) {
+            const std::filesystem::path extension = at->path().extension();
             if (extension != ".bs" && extension != ".bsr") continue;
-            // Others are not worth a failure: this is a nicety.
-            if (candidates_.size() == most_candidates) break;
-            candidates_.push_back(entry.path());
+            if (paths.size() == most_candidates) break;
+            paths.push_back(at->path());
         }
-        std::sort(candidates_.begin(), candidates_.end());
+        std::sort(paths.begin(), paths.end());
+        for (std::filesystem::path& path : paths)
+            learn(std::move(path));
     }
 
     /// `index`: of the patch itself.
-    std::vector<chain_link> run(const std::filesystem::path& patch, const io::container_index& index) {
-        std::vector<chain_link> chain{{patch, bases_of(index)}};
+    std::vector<patch_link> run(const std::filesystem::path& patch, const io::container_index& index) {
+        std::vector<patch_link> chain{{patch, bases_of(index)}};
         std::set<std::filesystem::path> seen{patch.lexically_normal()};
         while (!chain.back().base.empty()) {
-            chain_link next;
+            patch_link next;
             if (!find(chain.back().base, seen, next)) break;
             seen.insert(next.container.lexically_normal());
             chain.push_back(std::move(next));
@@ -72,36 +75,39 @@ private:
         return files;
     }
 
+    /// What is asked of every container, read once.
+    struct candidate {
+        patch_link link;
+        std::set<std::string> restored; ///< SHA-256 of the files
+    };
+
+    void learn(std::filesystem::path path) {
+        try {
+            const io::container_reader reader(std::make_shared<const io::file_source>(path));
+            candidate found{{std::move(path), bases_of(reader.index())}, {}};
+            for (const io::member_entry& member : reader.index().members)
+                found.restored.insert(hex_of(member.sha256));
+            candidates_.push_back(std::move(found));
+        } catch (const error&) {
+            return; // no container, or a broken one
+        }
+    }
+
     /// A container that restores all files of a base: a patch, if there is one.
     bool find(const std::vector<base_file_summary>& base, const std::set<std::filesystem::path>& seen,
-              chain_link& found) const {
-        for (const std::filesystem::path& candidate : candidates_) {
-            if (seen.contains(candidate.lexically_normal())) continue;
-            chain_link link;
-            if (!restores(candidate, base, link)) continue;
-            const bool first = found.container.empty();
-            if (first || !link.base.empty()) found = std::move(link);
+              patch_link& found) const {
+        for (const candidate& one : candidates_) {
+            const bool restores = std::all_of(base.begin(), base.end(), [&](const base_file_summary& file) {
+                return one.restored.contains(file.sha256);
+            });
+            if (!restores || seen.contains(one.link.container.lexically_normal())) continue;
+            if (found.container.empty() || !one.link.base.empty()) found = one.link;
             if (!found.base.empty()) break;
         }
         return !found.container.empty();
     }
 
-    static bool restores(const std::filesystem::path& candidate, const std::vector<base_file_summary>& base,
-                         chain_link& link) {
-        try {
-            const io::container_reader reader(std::make_shared<const io::file_source>(candidate));
-            std::set<std::string> restored;
-            for (const io::member_entry& member : reader.index().members)
-                restored.insert(hex_of(member.sha256));
-            link = {candidate, bases_of(reader.index())};
-            return std::all_of(base.begin(), base.end(),
-                               [&](const base_file_summary& file) { return restored.contains(file.sha256); });
-        } catch (const error&) {
-            return false; // no container, or a broken one
-        }
-    }
-
-    std::vector<std::filesystem::path> candidates_;
+    std::vector<candidate> candidates_;
 };
 
 } // namespace detail
@@ -109,7 +115,7 @@ private:
 /// The patch at `patch`, then the container of the same folder that restores its base, and so on: until one is no
 /// patch, or none restores the base. Reads the indexes of up to 1,000 containers of the folder. Empty when it is no
 /// patch. Throws: as container_reader, for the patch itself.
-inline std::vector<chain_link> chain_of(const std::filesystem::path& patch) {
+inline std::vector<patch_link> chain_of(const std::filesystem::path& patch) {
     const io::container_reader reader(std::make_shared<const io::file_source>(patch));
     if (!reader.index().is_patch()) return {};
     return detail::chain_search(patch).run(patch, reader.index());

@@ -52,6 +52,17 @@ public:
         return all;
     }
 
+    /// How many of the bytes from `begin` on of a content with an image have a counterpart in the base.
+    std::uint64_t based_bytes(std::uint32_t content, std::uint64_t begin, std::uint64_t bytes) const {
+        std::uint64_t sum = 0, at = 0;
+        for (const io::base_part& part : image(content).parts) {
+            const std::uint64_t from = std::max(at, begin), end = std::min(at + part.bytes, begin + bytes);
+            if (part.tensor != io::no_base && end > from) sum += end - from;
+            at += part.bytes;
+        }
+        return sum;
+    }
+
     /// Any thread may call. Throws: as reading the base does.
     void read(std::uint32_t content, std::uint64_t begin, bytes_span to) const {
         read_image(*model_, image(content), begin, to);
@@ -116,7 +127,7 @@ private:
                 numbers.emplace(std::pair(member.file.name, extent.tensor), c);
         }
         if (numbers.empty()) return; // which no model_reader opens
-        const model_reader target(source);
+        const model_reader target(source, model_form::files);
         for (tensor_match& found : match_tensors(target, *result_.model_, options_, e)) {
             const model_tensor& tensor = target.tensors()[found.target];
             const auto at = numbers.find({target.files()[tensor.file].name, tensor.name});
@@ -139,6 +150,7 @@ private:
         const planned_extent& extent = memory.parts->extent_of(content);
         constexpr std::uint64_t piece_bytes = 1 * MiB;
         for (std::uint64_t at = 0; at < extent.bytes; at += piece_bytes) {
+            check_cancelled(options_);
             const auto now = static_cast<std::size_t>(std::min(piece_bytes, extent.bytes - at));
             memory.raw.resize(now);
             memory.base.resize(now);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/archive/unfinished_change.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/dtype.hpp>
 #include <bigsmall/io/container/index.hpp>
@@ -88,6 +89,7 @@ inline planned_member plan_file(const source_file& file, bool must_be_safetensor
     planned_member member;
     member.file = file;
     if (must_be_safetensors || std::string_view(file.name).ends_with(".safetensors")) {
+        require_no_pending_change(file.path);
         const io::file_source source(file.path);
         if (source.size() != file.stamp.bytes) require_unchanged(file);
         plan_safetensors(member, source);

@@ -12,6 +12,7 @@
 #include <bigsmall/archive/output_directory.hpp>
 #include <bigsmall/archive/pack.hpp>
 #include <bigsmall/archive/unpack.hpp>
+#include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/parallel/executor.hpp>
 
 namespace bigsmall::archive {
@@ -35,6 +36,7 @@ pack_result squash(const std::vector<std::filesystem::path>& patches, const std:
         inputs_of(opened).require_apart(output);
         if (&patch != &patches.back()) chain.base = open_model(patch, chain.base, options, e);
     }
+    { io::atomic_file(output, options.existing); } // whether it may be written is better known before all the work
     const opened_archive last(patches.back());
     last.require_whole();
     // Never committed, so that it goes away whatever happens.

@@ -29,7 +29,12 @@ inline int rename_no_replace(const char* from, const char* to) noexcept {
     if (errno != ENOTSUP && errno != EINVAL) return errno;
 #endif
     // File systems without it: a hard link refuses an existing name as one step, too.
-    if (::link(from, to) == 0) return ::unlink(from) == 0 ? 0 : errno;
+    if (::link(from, to) == 0) {
+        if (::unlink(from) == 0) return 0;
+        const int failed = errno;
+        ::unlink(to);
+        return failed;
+    }
     if (errno != EPERM && errno != ENOSYS && errno != ENOTSUP && errno != EMLINK) return errno;
     // Neither (FAT): look first. Somebody quick enough could still slip in between.
     struct stat facts {};

@@ -44,7 +44,9 @@ public:
     virtual int copy_rights(int fd, const struct stat& from) {
         // Only a few may give files away; what matters more is who may read them.
         const bool given = ::fchown(fd, from.st_uid, from.st_gid) == 0;
-        const mode_t kept = given ? 07777 : 0777;
+        struct stat made {};
+        const bool same_group = ::fstat(fd, &made) == 0 && made.st_gid == from.st_gid;
+        const mode_t kept = given ? 07777 : same_group ? 0777 : 0707;
         return ::fchmod(fd, from.st_mode & kept) == 0 ? 0 : errno;
     }
 

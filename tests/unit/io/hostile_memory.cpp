@@ -112,10 +112,10 @@ TEST_CASE("images and base tensors cost at most 8.25 times the bytes behind them
         tensors.base_tensors.push_back({0, "", 1, {}});
         tensors.images.push_back({base_conversion::none, {{i, 0, 1}}});
     }
-    // 127 bytes and fewer behind a part take one byte.
+    // Bytes behind a part are one byte up to 127 of them.
     for (std::uint32_t i = 0; i < count / 16; ++i) {
-        parts.contents.push_back({128, {}, 0, 0, 0, no_bundle, {}, i});
-        parts.images.push_back({base_conversion::none, std::vector<base_part>(128, {no_base, 0, 1})});
+        parts.contents.push_back({64, {}, 0, 0, 0, no_bundle, {}, i});
+        parts.images.push_back({base_conversion::none, std::vector<base_part>(64, {no_base, 0, 1})});
     }
     const std::array<const container_index*, 2> indexes{&tensors, &parts};
     for (const container_index* const index : indexes) {

@@ -36,6 +36,9 @@ constexpr element_widths element_widths_of(base_conversion conversion) noexcept 
     return {1, 1};
 }
 
+/// Parts that the image of a content of that size may have: 64, and beyond them 64 bytes each.
+constexpr std::uint64_t most_image_parts(std::uint64_t raw_bytes) noexcept { return 64 + raw_bytes / 64; }
+
 /// The byte of the base tensor, before conversion, at which a part ends. Nothing when that is no element's end, or
 /// beyond 2^64.
 constexpr std::optional<std::uint64_t> end_in_base(base_conversion conversion, const base_part& part) noexcept {

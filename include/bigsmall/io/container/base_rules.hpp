@@ -48,6 +48,8 @@ private:
 
     void check_image(const base_image& image, std::uint64_t raw_bytes, const std::string& what) {
         if (image.conversion > base_conversion::f16_to_bf16) fail(what + " has an unknown conversion");
+        // Who reads a range reads all its parts: small ones by the million would take hours.
+        if (image.parts.size() > most_image_parts(raw_bytes)) fail(what + " has too many parts");
         std::uint64_t left = raw_bytes;
         for (const base_part& part : image.parts) {
             check_part(image.conversion, part, what);
