@@ -161,8 +161,8 @@ std::vector<option_spec> base_options() {
              .kind = value_kind::path},
             {.name = "base", .value = "BASE", .help = "The same as --delta-from.", .kind = value_kind::path},
             {.name = "auto-delta",
-             .help = "Write a patch against the nearest of the models below --base-dir, judged by samples; or no patch, "
-                     "when none of them is near enough to pay."},
+             .help = "Write a patch against the nearest of the models below --base-dir, judged by samples; or no "
+                     "patch, when none of them is near enough to pay."},
             {.name = "base-dir",
              .value = "DIR",
              .help = "With --auto-delta: where to look, any number of times. What was read is remembered in "
