@@ -260,11 +260,10 @@ TEST_CASE("the source is no base of itself", "[archive][patch]") {
 TEST_CASE("a base of little use costs no more where blocks are equal", "[archive][patch]") {
     const temporary_directory dir;
     const byte_buffer tile = noise(16 * 4096, 1);
-    byte_buffer tiled, mixed;
+    byte_buffer tiled, mixed = noise(16 * tile.size(), 2);
     for (int i = 0; i < 16; ++i)
         tiled.insert(tiled.end(), tile.begin(), tile.end());
     // The first tile is near the base, so that it holds differences, which no other one may share.
-    mixed = noise(tiled.size(), 2);
     std::copy(tile.begin(), tile.end(), mixed.begin());
     for (std::size_t i = 0; i < tile.size(); i += 64)
         mixed[i] ^= 1;
