@@ -94,7 +94,8 @@ expect 0 diff "$tuned" back
 expect 6 diff "$base" "$tuned" --patch patch.bs
 expect 1 diff "$base" "$tuned" --patch patch.bs -f --json
 said "$out" '"path": "patch.bs"'
-expect 0 diff "$base" "$base" --patch none.bs
+cp -r "$base" twin
+expect 0 diff "$base" twin --patch none.bs
 exists none.bs
 expect 1 diff "$base" patch.bs
 expect 0 diff "$tuned" patch.bs --base "$base"
@@ -103,6 +104,7 @@ expect 2 diff patch.bs "$tuned"
 said "$err" "--base BASE"
 expect 3 diff "$tuned" patch.bs
 said "$err" "another base"
+said "$err" "--base BASE"
 before=$(listing .)
 expect 2 diff model.safetensors model.bs --patch x.bs
 said "$err" "decompress it first"

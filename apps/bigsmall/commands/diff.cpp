@@ -39,13 +39,29 @@ std::string read_patch(const arguments& given, const std::string& b) {
 }
 
 // A patch against A needs no --base: B is then what A becomes.
+base_pointer open_b(const model_diff& diff, const base_pointer& base, work_session& session,
+                    const archive::run_options& options) {
+    if (!is_patch(diff.b_path)) return archive::open_model(diff.b_path, nullptr, options, session.executor());
+    try {
+        return archive::open_model(diff.b_path, base ? base : diff.a, options, session.executor());
+    } catch (error& e) {
+        if (!base && e.code() == errc::mismatch)
+            e.with_hint("B is a patch, and A was taken for its base; --base BASE names another");
+        throw;
+    }
+}
+
 void open_models(model_diff& diff, const arguments& given, work_session& session, const archive::run_options& options) {
     const base_pointer base = base_of(given, session, options);
-    const bool a_is_patch = is_patch(diff.a_path), b_is_patch = is_patch(diff.b_path);
-    if (base && !a_is_patch && !b_is_patch) throw usage_error("--base is for patches, and neither A nor B is one");
+    const bool a_is_patch = is_patch(diff.a_path);
+    if (base && !a_is_patch && !is_patch(diff.b_path))
+        throw usage_error("--base is for patches, and neither A nor B is one");
+    if (a_is_patch && !base)
+        throw error(errc::invalid_argument, "A is a patch, which says nothing without its base")
+            .in_file(diff.a_path)
+            .with_hint("name what it was made against with --base BASE");
     diff.a = archive::open_model(diff.a_path, a_is_patch ? base : nullptr, options, session.executor());
-    const base_pointer of_b = base ? base : diff.a;
-    diff.b = archive::open_model(diff.b_path, b_is_patch ? of_b : nullptr, options, session.executor());
+    diff.b = open_b(diff, base, session, options);
 }
 
 written_patch write_patch(const model_diff& diff, const std::string& output, const arguments& given,
