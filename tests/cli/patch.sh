@@ -37,6 +37,12 @@ same tuned.safetensors from-archive.safetensors
 expect 0 apply "$SOURCE_DIR/examples/sample/base" patch.bs -o from-directory.safetensors
 same tuned.safetensors from-directory.safetensors
 
+# The fine-tune as an archive.
+expect 0 compress alone.bs --delta-from base.bs -o of-archive.bs
+expect 0 apply base.safetensors of-archive.bs -o of-archive.safetensors
+same tuned.safetensors of-archive.safetensors
+expect 3 compress alone.bs -o x.bs
+
 # Without the base, with another, and with one for an archive that needs none.
 before=$(listing .)
 expect 2 decompress patch.bs -o x.safetensors

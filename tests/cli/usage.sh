@@ -34,7 +34,7 @@ said "$err" "did you mean '--per-shard'?"
 wrong "unknown option '--thread'" compress --thread=2 x   # a beginning is not the option
 wrong "unknown option '-z'" compress -z x
 wrong "unknown option '-fx'" compress x -fx
-for later in --delta-from --ecc --resume; do
+for later in --ecc --resume; do
     wrong "unknown option '$later'" compress x "$later"
 done
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <bigsmall/archive/pack.hpp>
+#include <bigsmall/archive/squash.hpp>
 
 #include "commands/compress_base.hpp"
 #include "commands/paths.hpp"
@@ -66,6 +67,16 @@ request read_request(const arguments& given) {
     return asked;
 }
 
+// A fine-tune may be an archive already: a patch of what it restores.
+archive::pack_result pack_source(const request& asked, const archive::pack_options& options, work_session& session) {
+    std::error_code failed;
+    if (!options.base || fs::is_directory(asked.source, failed) || !archive::detail::leads_to_archive(asked.source))
+        return archive::pack(asked.source, asked.output, options, session.executor());
+    archive::unpack_options how;
+    how.cancel = options.cancel;
+    return archive::pack_archive(asked.source, how, asked.output, options, session.executor());
+}
+
 compress_result work(const request& asked, const arguments& given) {
     work_session session(given, show_ratio::yes);
     archive::pack_options options;
@@ -82,7 +93,7 @@ compress_result work(const request& asked, const arguments& given) {
         result.packed = archive::pack_to(asked.source, out, options, session.executor());
     } else {
         options.per_shard = asked.per_shard;
-        result.packed = archive::pack(asked.source, asked.output, options, session.executor());
+        result.packed = pack_source(asked, options, session);
     }
     result.seconds = session.finish();
     return result;
@@ -222,14 +233,16 @@ command_spec compress_command() {
              "One of --storage, --balanced and --inference says what to tune for. All three restore the same "
              "bytes, and every release reads them all.",
              "The source is only read. The output appears under its name when it is complete, not before."},
-        .positionals = {{.name = "SRC", .help = "A .safetensors file or a directory."}},
+        .positionals = {{.name = "SRC",
+                         .help = "A .safetensors file or a directory; with a base also a .bs file, of whose content "
+                                 "the patch is made."}},
         .options = options(),
         .examples = {{"bigsmall compress model.safetensors", "Writes model.bs."},
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
                      {"bigsmall compress model.safetensors --storage", "As small as it gets, for an archive."},
-                     {"bigsmall compress finetune.safetensors --delta-from base.safetensors -o patch.bs",
-                      "A patch: 'bigsmall apply base.safetensors patch.bs' gives the fine-tune back."},
+                     {"bigsmall compress tuned.safetensors --delta-from base.safetensors -o p.bs",
+                      "A patch: 'bigsmall apply base.safetensors p.bs' gives the fine-tune back."},
                      {"bigsmall compress model.safetensors -o - | ssh host 'cat > model.bs'",
                       "Through a pipe; the summary goes to standard error."}},
         .json = fields(),

@@ -28,6 +28,13 @@ void check_usage(const arguments& given) {
         throw usage_error("--auto-delta and --base-dir belong together: the base is looked for in these directories");
 }
 
+// A directory is packed as its files, whatever else lies there; a file may be an archive.
+archive::model_form form_of(const std::string& source) {
+    std::error_code failed;
+    const bool directory = std::filesystem::is_directory(source, failed);
+    return directory ? archive::model_form::files : archive::model_form::any;
+}
+
 std::filesystem::path readable(const std::string& directory) {
     std::error_code failed;
     if (std::filesystem::is_directory(directory, failed)) return directory;
@@ -43,7 +50,7 @@ base_choice search(const arguments& given, const std::string& output, work_sessi
     for (const std::filesystem::path& directory : wanted.directories)
         if (archive::lies_within(directory, given.positional(0))) wanted.cache = archive::cache_use::read;
     if (!output.empty()) wanted.outputs.emplace_back(output);
-    const archive::model_reader target(given.positional(0), archive::model_form::files);
+    const archive::model_reader target(given.positional(0), form_of(given.positional(0)));
     base_choice choice;
     choice.search = archive::find_base(target, wanted, options, session.executor());
     if (choice.search->choice) choice.path = choice.search->ranked[*choice.search->choice].path.string();

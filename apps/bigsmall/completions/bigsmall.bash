@@ -8,7 +8,7 @@ _bigsmall_words() {
     mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
 }
 
-_bigsmall_verbs="compress decompress transcode info verify stat benchmark help"
+_bigsmall_verbs="compress decompress apply squash transcode info verify stat diff benchmark help"
 
 _bigsmall() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
@@ -19,9 +19,18 @@ _bigsmall() {
     fi
     case "$verb $before" in
         "compress --output" | "compress -o") _bigsmall_files "$word"; return ;;
+        "compress --delta-from") _bigsmall_files "$word"; return ;;
+        "compress --base") _bigsmall_files "$word"; return ;;
+        "compress --base-dir") _bigsmall_files "$word"; return ;;
         "compress --threads") return ;;
         "decompress --output" | "decompress -o") _bigsmall_files "$word"; return ;;
+        "decompress --base") _bigsmall_files "$word"; return ;;
         "decompress --threads") return ;;
+        "apply --output" | "apply -o") _bigsmall_files "$word"; return ;;
+        "apply --threads") return ;;
+        "squash --base") _bigsmall_files "$word"; return ;;
+        "squash --output" | "squash -o") _bigsmall_files "$word"; return ;;
+        "squash --threads") return ;;
         "transcode --mode") _bigsmall_words "$word" "ratio balanced speed"; return ;;
         "transcode --n-streams") return ;;
         "transcode --workers") return ;;
@@ -29,9 +38,14 @@ _bigsmall() {
         "verify --sample") return ;;
         "verify --seed") return ;;
         "verify --source") _bigsmall_files "$word"; return ;;
+        "verify --base") _bigsmall_files "$word"; return ;;
         "verify --threads") return ;;
         "stat --sort") _bigsmall_words "$word" "ratio size name"; return ;;
         "stat --tensor") return ;;
+        "diff --patch") _bigsmall_files "$word"; return ;;
+        "diff --base") _bigsmall_files "$word"; return ;;
+        "diff --top") return ;;
+        "diff --threads") return ;;
         "benchmark --point") _bigsmall_words "$word" "storage balanced inference"; return ;;
         "benchmark --rounds") return ;;
         "benchmark --output" | "benchmark -o") _bigsmall_files "$word"; return ;;
@@ -41,13 +55,25 @@ _bigsmall() {
     case "$verb" in
         compress)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--output -o --per-shard --storage --balanced --inference --group-streams --force -f --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--output -o --per-shard --storage --balanced --inference --group-streams --delta-from --base --auto-delta --base-dir --force-delta --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
         decompress)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--output -o --force -f --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--output -o --base --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        apply)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--output -o --in-place --finish --undo --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        squash)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--base --output -o --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
@@ -65,13 +91,19 @@ _bigsmall() {
             fi ;;
         verify)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--fast --sample --seed --source --verbose --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--fast --sample --seed --source --base --verbose --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
         stat)
             if [[ $word == -* ]]; then
                 _bigsmall_words "$word" "--sort --reverse --tensor --json --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        diff)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--patch --base --top --all --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;

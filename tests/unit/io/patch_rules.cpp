@@ -233,6 +233,36 @@ TEST_CASE("a malformed section of a base is refused", "[io][patch]") {
     CHECK(contains(says({0, 0}), "content 0 has 1 bytes, but blocks of none"));
 }
 
+TEST_CASE("only the receipt of an unchanged content of one whole tensor is that tensor's MD5", "[io][patch]") {
+    // With its own MD5 each of these is sound; without it there is none to take.
+    const auto without_md5 = [](const container_index& index) {
+        CHECK(again(index) == index);
+        const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
+        byte_cursor in(raw);
+        byte_buffer body;
+        for (unsigned tag = 0; tag != 8;) {
+            tag = in.read<std::uint8_t>();
+            const bytes_view section = in.take(in.read_varint());
+            body.assign(section.begin(), section.end());
+        }
+        const std::size_t own_bytes = index.images[0].parts.size() == 1 ? 0 : 1;
+        body.resize(body.size() - 16);
+        std::uint8_t& flags = body[body.size() - 1 - own_bytes];
+        REQUIRE(flags == (own_bytes != 0 ? 6 : 4));
+        flags = static_cast<std::uint8_t>(flags - 4);
+        const byte_buffer bad = with_section(index, 8, body);
+        return std::string(thrown_by([&] { decode_index(bad, required_features(index), receipts); }).what());
+    };
+    container_index changed = index_of_unchanged(1, 8), converted = changed, split = changed;
+    changed.contents[0].block_bytes = 8;
+    changed.contents[0].offset = 64;
+    changed.contents[0].blocks = {{5, 7, 0, 0}};
+    converted.images[0].conversion = base_conversion::bf16_to_f16;
+    split.images[0].parts = {{0, 0, 4}, {0, 4, 4}};
+    for (const container_index& index : {changed, converted, split})
+        CHECK(contains(without_md5(index), "a base tensor has no MD5"));
+}
+
 TEST_CASE("only the first part of an image has the name of its content's tensor", "[io][patch]") {
     container_index index = index_of_unchanged(1, 8);
     index.base_tensors.push_back({0, index.base_tensors[0].name, 4, {}});
