@@ -30,6 +30,11 @@ std::vector<broken_rule> broken_owners() {
                      i.images[i.contents[c].image] = {{}, {{no_base, 0, i.contents[c].raw_bytes}}};
          },
          "there are bytes of a base that has no files"},
+        {[](auto& i) { // zeros, byte by byte
+             base_image& image = i.images[i.contents[2].image];
+             image = {{}, std::vector<base_part>(most_image_parts(i.contents[2].raw_bytes) + 1, {no_base, 0, 1})};
+         },
+         "has too many parts"},
         {[](auto& i) { i.contents[9].image = 10; }, "content 9 has an image that is not there"},
         {[](auto& i) { i.contents[10].image = 0; }, "content 10 has the image of another content"},
         {[](auto& i) { i.contents[2].image = no_image; }, "image 2 belongs to no content"},
