@@ -78,7 +78,7 @@ endforeach()
 
 # The laws run every policy over much data.
 if(BIGSMALL_SANITIZE)
-    set_source_files_properties(unit/codec/policy_laws.cpp PROPERTIES COMPILE_OPTIONS -O1)
+    set_source_files_properties(unit/codec/policy_laws.cpp PROPERTIES COMPILE_OPTIONS -O1 SKIP_PRECOMPILE_HEADERS ON)
 endif()
 
 # static/: the test is that it compiles, in every build.
