@@ -105,12 +105,20 @@ said "$err" "--base BASE"
 expect 3 diff "$tuned" patch.bs
 said "$err" "another base"
 said "$err" "--base BASE"
+# B may be an archive, or a patch itself.
+expect 0 compress "$tuned" -o tuned.bs
+expect 1 diff "$base" tuned.bs --patch of-archive.bs
+expect 0 apply "$base" of-archive.bs -o back2
+same_tree "$tuned" back2
+expect 0 compress twin --delta-from "$tuned" -o return.bs
+expect 1 diff "$tuned" return.bs --patch of-patch.bs
+expect 0 apply "$tuned" of-patch.bs -o back3
+same_tree twin back3
 before=$(listing .)
-expect 2 diff model.safetensors model.bs --patch x.bs
-said "$err" "decompress it first"
 expect 2 diff "$base" "$tuned" --patch ''
 expect 2 diff "$base" "$tuned" --patch -
 expect 2 diff "$base" "$tuned" --patch "$tuned/x.bs"
+expect 2 diff "$base" tuned.bs --patch tuned.bs -f
 expect 2 diff model.bs other.safetensors --base model.bs
 expect 2 diff model.bs other.safetensors -f
 expect 2 diff model.bs other.safetensors --top many

@@ -6,6 +6,7 @@
 
 #include <bigsmall/archive/diff.hpp>
 #include <bigsmall/archive/pack.hpp>
+#include <bigsmall/archive/squash.hpp>
 
 #include "commands/base_options.hpp"
 #include "commands/compress_base.hpp"
@@ -26,53 +27,57 @@ diff_view read_view(const arguments& given) {
     return {static_cast<std::size_t>(rows), given.has("all")};
 }
 
-// What a pack of B would refuse, before anything long has begun.
-std::string read_patch(const arguments& given, const std::string& b) {
+std::string read_patch(const arguments& given) {
     const auto patch = given.value("patch");
     if (!patch) return {};
     if (patch->empty() || *patch == "-") throw usage_error("--patch needs the name of a file");
-    if (archive::detail::leads_to_archive(b))
-        throw error(errc::invalid_argument, "a patch is made of a safetensors file or a directory, and B is an archive")
-            .in_file(b)
-            .with_hint("decompress it first, and compare with what comes back");
     return *patch;
 }
 
 // A patch against A needs no --base: B is then what A becomes.
 base_pointer open_b(const model_diff& diff, const base_pointer& base, work_session& session,
                     const archive::run_options& options) {
-    if (!is_patch(diff.b_path)) return archive::open_model(diff.b_path, nullptr, options, session.executor());
     try {
-        return archive::open_model(diff.b_path, base ? base : diff.a, options, session.executor());
+        return archive::open_model(diff.b_path, base, options, session.executor());
     } catch (error& e) {
-        if (!base && e.code() == errc::mismatch)
+        if (base == diff.a && e.code() == errc::mismatch)
             e.with_hint("B is a patch, and A was taken for its base; --base BASE names another");
         throw;
     }
 }
 
-void open_models(model_diff& diff, const arguments& given, work_session& session, const archive::run_options& options) {
+// Gives back the base of B, when it is a patch.
+base_pointer open_models(model_diff& diff, const arguments& given, work_session& session,
+                         const archive::run_options& options) {
     const base_pointer base = base_of(given, session, options);
-    const bool a_is_patch = is_patch(diff.a_path);
-    if (base && !a_is_patch && !is_patch(diff.b_path))
-        throw usage_error("--base is for patches, and neither A nor B is one");
+    const bool a_is_patch = is_patch(diff.a_path), b_is_patch = is_patch(diff.b_path);
+    if (base && !a_is_patch && !b_is_patch) throw usage_error("--base is for patches, and neither A nor B is one");
     if (a_is_patch && !base)
         throw error(errc::invalid_argument, "A is a patch, which says nothing without its base")
             .in_file(diff.a_path)
             .with_hint("name what it was made against with --base BASE");
     diff.a = archive::open_model(diff.a_path, a_is_patch ? base : nullptr, options, session.executor());
-    diff.b = open_b(diff, base, session, options);
+    base_pointer of_b;
+    if (b_is_patch) of_b = base ? base : diff.a;
+    diff.b = open_b(diff, of_b, session, options);
+    return of_b;
 }
 
-written_patch write_patch(const model_diff& diff, const std::string& output, const arguments& given,
-                          work_session& session) {
+written_patch write_patch(const model_diff& diff, const base_pointer& base_of_b, const std::string& output,
+                          const arguments& given, work_session& session) {
     archive::pack_options options;
     options.tune(archive::operating_point::balanced);
     session.apply_to(options, given);
     options.base = diff.a;
-    const archive::pack_result packed = archive::pack(diff.b_path, output, options, session.executor());
-    warn_of_absent(packed);
-    warn_of_useless_base({diff.a_path, std::nullopt}, packed, given);
+    archive::pack_result packed;
+    if (diff.b->is_archive()) {
+        archive::unpack_options how;
+        how.cancel = options.cancel;
+        how.base = base_of_b;
+        packed = archive::pack_archive(diff.b_path, how, output, options, session.executor());
+    } else {
+        packed = archive::pack(diff.b_path, output, options, session.executor());
+    }
     return {output, packed.source_bytes, packed.compressed_bytes};
 }
 
@@ -81,12 +86,12 @@ model_diff work(const arguments& given) {
     diff.a_path = given.positional(0);
     diff.b_path = given.positional(1);
     if (given.has("force") && !given.has("patch")) throw usage_error("--force is for the output of --patch");
-    const std::string output = read_patch(given, diff.b_path);
+    const std::string output = read_patch(given);
     work_session session(given, show_ratio::no);
     archive::run_options options;
     session.apply_to(options, given);
-    open_models(diff, given, session, options);
-    if (!output.empty()) diff.patch = write_patch(diff, output, given, session);
+    const base_pointer base_of_b = open_models(diff, given, session, options);
+    if (!output.empty()) diff.patch = write_patch(diff, base_of_b, output, given, session);
     diff.found = archive::diff(*diff.a, *diff.b, options, session.executor());
     diff.seconds = session.finish();
     return diff;
@@ -183,8 +188,8 @@ std::vector<option_spec> options() {
     return {{.name = "patch",
              .value = "OUT",
              .help =
-                 "Also write the delta from A to B: 'bigsmall apply A OUT' gives B. B must be a .safetensors file or "
-                 "a directory. The exit code stays that of the comparison.",
+                 "Also write the delta from A to B: 'bigsmall apply A OUT' gives B, or what B restores. The exit code "
+                 "stays that of the comparison.",
              .kind = value_kind::path},
             {.name = "base",
              .value = "BASE",
