@@ -82,7 +82,7 @@ complete -c bigsmall -n '__fish_seen_subcommand_from stat' -l reverse -d 'Turn t
 complete -c bigsmall -n '__fish_seen_subcommand_from stat' -l tensor -x -d 'Only tensors whose name contains SUBSTR; none at all is exit code 1.'
 complete -c bigsmall -n '__fish_seen_subcommand_from stat' -l json -d 'Print one JSON object on standard output instead of text.'
 complete -c bigsmall -n '__fish_seen_subcommand_from stat' -s h -l help -d 'Print this help and exit.'
-complete -c bigsmall -n '__fish_seen_subcommand_from diff' -l patch -r -F -d 'Also write the delta from A to B: \'bigsmall apply A OUT\' gives B. B must be a .safetensors file or a directory. The exit code stays that of the comparison.'
+complete -c bigsmall -n '__fish_seen_subcommand_from diff' -l patch -r -F -d 'Also write the delta from A to B: \'bigsmall apply A OUT\' gives B, or what B restores. The exit code stays that of the comparison.'
 complete -c bigsmall -n '__fish_seen_subcommand_from diff' -l base -r -F -d 'What A or B was made against, when it is a patch. A patch B against A needs none.'
 complete -c bigsmall -n '__fish_seen_subcommand_from diff' -l top -x -d 'Rows of each table of tensors, those that changed most first. --json lists all.'
 complete -c bigsmall -n '__fish_seen_subcommand_from diff' -l all -d 'List the equal tensors, too.'
