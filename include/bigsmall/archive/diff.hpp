@@ -115,7 +115,8 @@ private:
     std::uint64_t bytes_of(const std::vector<std::size_t>& pairs) const {
         std::uint64_t sum = 0;
         for (const std::size_t p : pairs)
-            sum += tensor_of(p).bytes;
+            for (const io::base_part& part : pairs_[p].image->parts)
+                sum += part.tensor == io::no_base ? 0 : part.bytes;
         return sum;
     }
 
@@ -157,6 +158,7 @@ private:
         for (const std::size_t p : found)
             pairs_[p].difference.update = {};
         total_bytes_ += bytes_of(found);
+        done_bytes_ = bytes_of(pairs); // those that differ were left early
         return found;
     }
 

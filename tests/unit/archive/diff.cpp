@@ -331,4 +331,15 @@ TEST_CASE("progress is told, and a run can be stopped", "[archive]") {
     told.stop = &token;
     CHECK(thrown_by([&] { archive::diff(a, b, options, e); }).code() == errc::cancelled);
     CHECK(told.done == 8 * MiB);
+
+    // What differs where samples do not see it is read twice, and that is told.
+    byte_buffer almost = w;
+    almost[12 * MiB + 1000] ^= 1;
+    write_file(models.dir / "c.safetensors", safetensors_builder().add("w", "BF16", almost).build());
+    listener twice;
+    options = {};
+    options.progress = &twice;
+    archive::diff(a, model_reader(models.dir / "c.safetensors"), options, e);
+    CHECK(twice.done == 32 * MiB);
+    CHECK(twice.total == 32 * MiB);
 }
