@@ -159,6 +159,7 @@ TEST_CASE("a malformed section of bundles is refused", "[io][index]") {
     CHECK(contains(says({2, 1, 2, 1}), "names a bundle that is not there"));
     CHECK(contains(says({2, 2, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1}), "that is not there"));
     CHECK(contains(says({2, 0, 2, 0}), "is a bundle of"));
+    CHECK(contains(says({2, 0, 0, 0}), "a bundle has no slices"));
     CHECK(contains(says({2, 0, 2, 1, 0}), "malformed"));
     const auto one_bundle = with_section(index, 6, {1, 0, 0, 0});
     CHECK(contains(thrown_by([&] { decode_index(one_bundle, required_features(index), byte_buffer(5 * 16)); }).what(),

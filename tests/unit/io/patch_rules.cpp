@@ -268,6 +268,26 @@ TEST_CASE("only the receipt of an unchanged content of one whole tensor is that 
         CHECK(contains(without_md5(index), "a base tensor has no MD5"));
 }
 
+TEST_CASE("a name is not taken from a header that names too few tensors, or is none", "[io][patch]") {
+    const container_index index = index_of_unchanged(2, 8);
+    const byte_buffer receipts = encode_receipts(index);
+    const auto says = [&](const byte_buffer& header) {
+        io::detail::byte_writer members;
+        members.varint(1);
+        members.u8(0);
+        members.sized(to_bytes("model.safetensors"));
+        members.varint(header.size() + 16);
+        members.bytes(byte_buffer(32, 0));
+        members.varint(std::uint64_t{header.size()} << 1);
+        members.bytes(header);
+        members.bytes(byte_buffer{2, 1, 1}); // two extents, each the next tensor
+        const byte_buffer raw = with_section(index, 5, members.take());
+        return std::string(thrown_by([&] { decode_index(raw, patch_features, receipts); }).what());
+    };
+    CHECK(contains(says(header_of_tensors({{"model.layers.0.weight", 16}})), "a header names too few tensors"));
+    CHECK(contains(says(header_of("[]")), "a safetensors header is not valid"));
+}
+
 TEST_CASE("only the first part of an image has the name of its content's tensor", "[io][patch]") {
     container_index index = index_of_unchanged(1, 8);
     index.base_tensors.push_back({0, index.base_tensors[0].name, 4, {}});
