@@ -5,7 +5,7 @@
 
 #include "commands/apply_in_place.hpp"
 #include "commands/base_options.hpp"
-#include "commands/paths.hpp"
+#include "commands/restored_output.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
 
@@ -19,27 +19,13 @@ struct apply_result {
     double seconds = 0;
 };
 
-std::string read_output(const arguments& given, const std::string& last_patch) {
-    const auto output = given.value("output");
-    if (!output) {
-        const archive::opened_archive opened(last_patch);
-        return (opened.restores_directory() ? default_directory(last_patch) : default_safetensors(last_patch)).string();
-    }
-    if (output->empty()) throw usage_error("--output needs a name");
-    if (*output == "-" && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
-    if (*output == "-" && is_terminal(standard_output) && !given.has("force"))
-        throw error(errc::exists, "standard output is a terminal, which cannot show a checkpoint")
-            .with_hint("send it to a file or a pipe, or insist with -f");
-    return *output;
-}
-
 apply_result work(const arguments& given) {
     if (given.positional_count() < 2) throw usage_error("missing argument PATCH");
     apply_result result;
     result.base = given.positional(0);
     for (std::size_t i = 1; i < given.positional_count(); ++i)
         result.patches.push_back(given.positional(i));
-    result.output = read_output(given, result.patches.back());
+    result.output = restored_output(given, result.patches.back());
     work_session session(given, show_ratio::no);
     archive::unpack_options options;
     session.apply_to(options, given);
@@ -47,12 +33,7 @@ apply_result work(const arguments& given) {
     options.base = archive::open_model(result.base, nullptr, options, session.executor());
     for (std::size_t i = 0; i + 1 < result.patches.size(); ++i)
         options.base = archive::open_model(result.patches[i], options.base, options, session.executor());
-    if (result.output == "-") {
-        standard_output_sink out;
-        result.unpacked = archive::unpack_to(result.patches.back(), out, options, session.executor());
-    } else {
-        result.unpacked = archive::unpack(result.patches.back(), result.output, options, session.executor());
-    }
+    result.unpacked = restore_to(result.output, result.patches.back(), options, session);
     result.seconds = session.finish();
     return result;
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/commands.hpp"
 
-#include <filesystem>
-
-#include <bigsmall/archive/opened_archive.hpp>
 #include <bigsmall/archive/unpack.hpp>
 
 #include "commands/base_options.hpp"
-#include "commands/paths.hpp"
+#include "commands/restored_output.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
@@ -15,45 +12,21 @@
 namespace bigsmall::app {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct decompress_result {
     std::string source, output;
     archive::unpack_result unpacked;
     double seconds = 0;
 };
 
-fs::path default_output(const std::string& source) {
-    const archive::opened_archive opened(source);
-    opened.require_whole();
-    return opened.restores_directory() ? default_directory(source) : default_safetensors(source);
-}
-
-std::string read_output(const arguments& given) {
-    const auto output = given.value("output");
-    if (!output) return default_output(given.positional(0)).string();
-    if (output->empty()) throw usage_error("--output needs a name");
-    if (*output == "-" && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
-    if (*output == "-" && is_terminal(standard_output) && !given.has("force"))
-        throw error(errc::exists, "standard output is a terminal, which cannot show a checkpoint")
-            .with_hint("send it to a file or a pipe, or insist with -f");
-    return *output;
-}
-
 decompress_result work(const arguments& given) {
     decompress_result result;
     result.source = given.positional(0);
-    result.output = read_output(given);
+    result.output = restored_output(given, result.source);
     work_session session(given, show_ratio::no);
     archive::unpack_options options;
     session.apply_to(options, given);
     options.base = base_of(given, session, options);
-    if (result.output == "-") {
-        standard_output_sink out;
-        result.unpacked = archive::unpack_to(result.source, out, options, session.executor());
-    } else {
-        result.unpacked = archive::unpack(result.source, result.output, options, session.executor());
-    }
+    result.unpacked = restore_to(result.output, result.source, options, session);
     result.seconds = session.finish();
     return result;
 }
