@@ -36,6 +36,9 @@ constexpr std::uint64_t bundle_limit(const pack_options& options) noexcept {
     return std::min(options.group_streams ? groupable_bytes : small_part_bytes, options.block_bytes + 1);
 }
 
+/// In both copies of the index: a checksum, which does not shrink, and the varints of a block, which may.
+inline constexpr std::uint64_t block_entry_bytes = 20;
+
 struct planned_bundle {
     std::vector<std::uint32_t> contents; ///< of the plan, ascending
     std::uint64_t raw_bytes = 0;
@@ -134,9 +137,7 @@ private:
         }
     };
 
-    /// In both copies of the index: a checksum, which does not shrink, and the varints of a block, which may.
-    static constexpr std::uint64_t block_entry_bytes = 20;
-    /// The same for naming the bundle of a slice.
+    /// In both copies of the index for naming the bundle of a slice.
     static constexpr std::uint64_t slice_entry_bytes = 2;
 
     void consider(std::uint32_t member, std::uint32_t number) {

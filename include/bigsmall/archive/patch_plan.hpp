@@ -10,11 +10,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <bigsmall/archive/base_match.hpp>
+#include <bigsmall/archive/bundle_block.hpp>
 #include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/default_codec.hpp>
 #include <bigsmall/archive/model_reader.hpp>
@@ -26,8 +28,9 @@
 
 namespace bigsmall::archive::detail {
 
-/// What a base of its own costs a content in the index, about: an MD5 that does not compress, and its name.
-inline constexpr std::size_t base_entry_bytes = 24;
+/// What a base of its own costs a content, about: in both copies of the index an MD5, which does not compress, and the
+/// place of its blocks.
+inline constexpr std::size_t base_entry_bytes = 44;
 
 /// Images of the contents of a plan. Their parts go by the numbers of the base's tensors.
 class patch_plan {
@@ -94,6 +97,7 @@ public:
     template <parallel::executor E>
     patch_plan run(const std::filesystem::path& source, E& e) {
         match(source, e);
+        measure_bundles();
         std::vector<char> useless(contents_.size(), 0);
         e.for_each(contents_.size(), [&](std::size_t i) {
             check_cancelled(options_);
@@ -163,6 +167,41 @@ private:
         return outlook::good;
     }
 
+    /// How much smaller small parts are together, by a bundle of each type.
+    void measure_bundles() {
+        std::map<std::string_view, planned_bundle> samples;
+        part_reader parts(plan_);
+        for (const std::uint32_t content : contents_) {
+            const planned_extent& extent = parts.extent_of(content);
+            planned_bundle& sample = samples[extent.type.name];
+            if (extent.bytes >= bundle_limit(options_) || sample.raw_bytes + extent.bytes > mixed_bundle_bytes)
+                continue;
+            sample.contents.push_back(content);
+            sample.raw_bytes += extent.bytes;
+        }
+        scratch memory;
+        for (const auto& [type, sample] : samples) {
+            if (sample.contents.size() < 2) continue;
+            check_cancelled(options_);
+            bundled_bytes_[type] = {sample.raw_bytes,
+                                    code_bundle(parts.read(sample), options_.codec, memory).stored.size()};
+        }
+    }
+
+    /// A block of its own: its entry in the index, and what lies in front of it where it is aligned.
+    static std::size_t block_cost(std::size_t stored_bytes) noexcept {
+        return stored_bytes + block_entry_bytes + (stored_bytes < io::aligned_from_bytes ? 0 : io::block_alignment / 2);
+    }
+
+    /// What a small part takes without a base: alone, or its share of a bundle.
+    std::size_t bytes_without(const planned_extent& extent, std::size_t alone) const {
+        const std::size_t own = block_cost(alone);
+        const auto at = bundled_bytes_.find(extent.type.name);
+        if (at == bundled_bytes_.end()) return own;
+        const auto [raw, coded] = at->second;
+        return std::min(own, static_cast<std::size_t>(extent.bytes * coded / raw) + 2);
+    }
+
     /// A small part would lie in a bundle with others, where it costs less than alone: its differences must be smaller
     /// than that.
     outlook try_small(const planned_extent& extent, memory_of_worker& memory) const {
@@ -173,9 +212,8 @@ private:
         if (!different) return outlook::none;
         const block_info info{extent.type, extent.row_elems, 0, {}, extent.last_elems};
         const std::size_t alone = options_.codec.encode(info, memory.raw, memory.coded, memory.codec).bytes;
-        // What the likes of a part save it is most of its tables, and a checksum, size and label.
-        const std::size_t together = alone - std::min<std::size_t>(alone / 8, 64) - 12;
-        return different->bytes + base_entry_bytes < together ? outlook::good : outlook::none;
+        return block_cost(different->bytes) + base_entry_bytes < bytes_without(extent, alone) ? outlook::good
+                                                                                              : outlook::none;
     }
 
     void count() {
@@ -191,6 +229,7 @@ private:
     const pack_options& options_;
     patch_plan result_;
     std::vector<std::uint32_t> contents_; // that have an image
+    std::map<std::string_view, std::pair<std::uint64_t, std::uint64_t>> bundled_bytes_; // raw and coded, of a type
     parallel::object_pool<memory_of_worker> memories_;
 };
 

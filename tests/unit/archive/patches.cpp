@@ -13,6 +13,7 @@
 #include <bigsmall/archive/verify.hpp>
 #include <bigsmall/parallel/tbb.hpp>
 
+#include "patch_runs.hpp"
 #include "support/archive_runs.hpp"
 #include "support/catch.hpp"
 
@@ -20,43 +21,6 @@ using namespace support;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-using model_pointer = std::shared_ptr<const archive::model_reader>;
-
-model_pointer model(const fs::path& path, const model_pointer& base = nullptr) {
-    parallel::serial_executor e;
-    return archive::open_model(path, base, archive::run_options{}, e);
-}
-
-archive::pack_options against(const fs::path& base) {
-    archive::pack_options options = small_blocks();
-    options.base = model(base);
-    return options;
-}
-
-archive::unpack_result apply(const fs::path& base, const fs::path& patch, const fs::path& output) {
-    archive::unpack_options options;
-    options.base = model(base);
-    return unpack(patch, output, options);
-}
-
-archive::verify_report verify_with(const fs::path& patch, const fs::path& base) {
-    parallel::serial_executor e;
-    archive::verify_options options;
-    options.base = model(base);
-    return archive::verify(patch, options, e);
-}
-
-/// BF16 values a little away from others, as a step of training leaves them.
-byte_buffer trained(const byte_buffer& bf16, std::uint64_t seed) {
-    std::mt19937_64 random(seed);
-    byte_buffer out = bf16;
-    for (std::size_t i = 0; i + 1 < out.size(); i += 2) {
-        const auto step = static_cast<std::uint16_t>(random() % 3);
-        store_le(out.data() + i, static_cast<std::uint16_t>(load_le<std::uint16_t>(out.data() + i) + step));
-    }
-    return out;
-}
 
 byte_buffer embedding() { return gaussian_bf16(200 * 64, 1); }
 byte_buffer frozen() { return gaussian_bf16(64 * 64, 2); }
@@ -221,30 +185,6 @@ TEST_CASE("a patch of models that have nothing in common is a patch all the same
     CHECK(read_file(dir / "none.back") == read_file(dir / "none.safetensors"));
 }
 
-TEST_CASE("thousands of tiny tensors cost no more in a patch than alone", "[archive][patch]") {
-    const temporary_directory dir;
-    safetensors_builder base, same, other;
-    for (std::size_t i = 0; i < 1500; ++i) {
-        const std::string name = "layers." + std::to_string(i) + ".scale";
-        base.add(name, "F32", noise(4, i));
-        same.add(name, "F32", noise(4, i % 7 == 0 ? 5000 + i : i));
-        other.add(name, "F32", noise(4, 9000 + i));
-    }
-    write_file(dir / "base.safetensors", base.build());
-    write_file(dir / "same.safetensors", same.build());
-    write_file(dir / "other.safetensors", other.build());
-    for (const char* name : {"same", "other"}) {
-        const fs::path file = dir / (std::string(name) + ".safetensors");
-        const auto alone = pack(file, dir / (std::string(name) + ".bs"));
-        const auto patch = pack(file, dir / (std::string(name) + ".p.bs"), against(dir / "base.safetensors"));
-        INFO(name << " alone " << alone.compressed_bytes << " patch " << patch.compressed_bytes);
-        CHECK(patch.compressed_bytes <= alone.compressed_bytes + 200);
-        apply(dir / "base.safetensors", dir / (std::string(name) + ".p.bs"), dir / "back");
-        CHECK(read_file(dir / "back") == read_file(file));
-        fs::remove(dir / "back");
-    }
-}
-
 TEST_CASE("the source is no base of itself", "[archive][patch]") {
     const temporary_directory dir;
     write_pair(dir);
@@ -255,30 +195,6 @@ TEST_CASE("the source is no base of itself", "[archive][patch]") {
     CHECK(thrown_by([&] { pack(dir / "tuned.safetensors", dir / "p.bs", against(dir.path())); }).code() ==
           errc::invalid_argument);
     CHECK_FALSE(fs::exists(dir / "p.bs"));
-}
-
-TEST_CASE("a base of little use costs no more where blocks are equal", "[archive][patch]") {
-    const temporary_directory dir;
-    const byte_buffer tile = noise(16 * 4096, 1);
-    byte_buffer tiled, mixed = noise(16 * tile.size(), 2);
-    for (int i = 0; i < 16; ++i)
-        tiled.insert(tiled.end(), tile.begin(), tile.end());
-    // The first tile is near the base, so that it holds differences, which no other one may share.
-    std::copy(tile.begin(), tile.end(), mixed.begin());
-    for (std::size_t i = 0; i < tile.size(); i += 64)
-        mixed[i] ^= 1;
-    write_file(dir / "tuned.safetensors", safetensors_builder().add("w", "BF16", tiled).build());
-    write_file(dir / "far.safetensors", safetensors_builder().add("w", "BF16", noise(tiled.size(), 3)).build());
-    write_file(dir / "mixed.safetensors", safetensors_builder().add("w", "BF16", mixed).build());
-    const auto alone = pack(dir / "tuned.safetensors", dir / "alone.bs");
-    for (const char* base : {"far", "mixed"}) {
-        const fs::path path = dir / (std::string(base) + ".safetensors");
-        const fs::path output = dir / (std::string(base) + ".bs"), back = dir / (std::string(base) + ".back");
-        const auto patch = pack(dir / "tuned.safetensors", output, against(path));
-        CHECK(patch.compressed_bytes <= alone.compressed_bytes + 2000); // once more than alone, not for every tile
-        apply(path, output, back);
-        CHECK(read_file(back) == read_file(dir / "tuned.safetensors"));
-    }
 }
 
 TEST_CASE("a model that is half changed is neither packed nor a base", "[archive][patch]") {
