@@ -271,6 +271,7 @@ inline constexpr table cached_functions{
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2, false>, join_bytes<3, false>},
     differences_table,
+    scalar::galois_table,
     nullptr,
 };
 

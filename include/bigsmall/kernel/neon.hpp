@@ -125,6 +125,7 @@ inline constexpr table functions{
     {scalar::part_bytes<2>, scalar::part_bytes<3>},
     {scalar::join_bytes<2>, scalar::join_bytes<3>},
     scalar::differences_table,
+    scalar::galois_table,
     nullptr,
 };
 

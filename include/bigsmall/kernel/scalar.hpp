@@ -10,6 +10,7 @@
 #include <bigsmall/kernel/scalar_bytes.hpp>
 #include <bigsmall/kernel/scalar_differences.hpp>
 #include <bigsmall/kernel/scalar_fields.hpp>
+#include <bigsmall/kernel/scalar_galois.hpp>
 #include <bigsmall/kernel/scalar_wavelet.hpp>
 #include <bigsmall/kernel/table.hpp>
 
@@ -119,6 +120,7 @@ inline constexpr table functions{
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2>, join_bytes<3>},
     differences_table,
+    galois_table,
     nullptr,
 };
 

@@ -147,6 +147,30 @@ struct difference_functions {
     unsort_classes_function unsort_classes;
 };
 
+/// A byte times a factor in GF(256), by its lower and its upper four bits (galois_field.hpp).
+struct galois_products {
+    alignas(16) std::uint8_t low[16];
+    alignas(16) std::uint8_t high[16];
+};
+
+/// An additive FFT of 32 points (scalar_galois.hpp) for the columns of 32 rows of `count` bytes; `count` is a multiple
+/// of 64. `factors` are the 31 of the points. Interpolation adds the coefficients to `sums`, 32 rows of `count` bytes,
+/// one after the other; evaluation takes them from there and writes the values.
+using interpolate_function = void (*)(const std::uint8_t* const* rows, std::size_t count,
+                                      const galois_products* factors, std::uint8_t* sums) noexcept;
+using evaluate_function = void (*)(const std::uint8_t* sums, std::size_t count, const galois_products* factors,
+                                   std::uint8_t* const* rows) noexcept;
+
+/// sum[i] += the sum over all `rows` of factors[row] * rows[row][i], in GF(256); any `count`, any alignment.
+using multiply_add_function = void (*)(const std::uint8_t* const* rows, const std::uint8_t* factors,
+                                       std::size_t row_count, std::size_t count, std::uint8_t* sum) noexcept;
+
+struct galois_functions {
+    interpolate_function interpolate;
+    evaluate_function evaluate;
+    multiply_add_function multiply_add;
+};
+
 /// Word widths in bytes that have a split and a merge: index with width_index().
 constexpr std::size_t width_index(std::size_t width_bytes) noexcept {
     return width_bytes == 2 ? 0 : width_bytes == 4 ? 1 : 2;
@@ -168,6 +192,7 @@ struct table {
     part_bytes_function part_bytes[2]; ///< with two and with three bits of rest
     join_bytes_function join_bytes[2];
     difference_functions differences;
+    galois_functions galois;
     /// The same table whose merges write past the caches, or null: for output that is not read again soon.
     const table* streaming;
 };
