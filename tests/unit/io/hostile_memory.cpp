@@ -129,6 +129,51 @@ TEST_CASE("images and base tensors cost at most 8.25 times the bytes behind them
         CHECK(again(*index) == *index);
 }
 
+TEST_CASE("a container of 1 KiB makes the reader take less than 64 MiB, whatever its index announces", "[io][hostile]") {
+    // Extents of no bytes are the dearest, one byte each, and zstd makes them thousands of times smaller.
+    const auto bomb_of = [](std::uint64_t raw_bytes) {
+        io::detail::byte_writer extents;
+        extents.varint(1);
+        extents.bytes(byte_buffer{1, 1, 'f', 0});
+        extents.bytes(byte_buffer(32, 0));
+        extents.bytes(byte_buffer{0});
+        extents.varint(raw_bytes);
+        extents.bytes(byte_buffer(raw_bytes, 2));
+        const byte_buffer raw = index_with(5, extents.take()), stored = zstd_compress(raw, 19);
+        memory_sink file;
+        file.write(encode_header({}));
+        const container_footer footer = make_footer(container_header_bytes, stored.size(), raw.size(),
+                                                    checksum(stored), 0, 1);
+        file.write(stored);
+        file.write(encode_footer(footer));
+        return file.take();
+    };
+    const byte_buffer allowed = bomb_of(4'000'000), more = bomb_of(5'000'000);
+    REQUIRE(allowed.size() < 1024);
+    REQUIRE(more.size() < 1024);
+    const error e = thrown_by([&] { container_reader reader(std::make_shared<memory_source>(more)); });
+    CHECK(std::string(e.what()).find("the index announces") != std::string::npos);
+    if (!memory_is_measurable) SKIP("a sanitizer takes memory of its own");
+    const std::uint64_t memory =
+        memory_of([&] { container_reader reader(std::make_shared<memory_source>(allowed)); });
+    INFO(memory);
+    CHECK(memory > 16 * MiB); // it is read to where its extents are refused
+    CHECK(memory < 64 * MiB);
+}
+
+TEST_CASE("an index that shrinks more than a file may announce is filled up, and read again", "[io][container]") {
+    // A header of 20 MB of spaces over no tensors, as safetensors allows it.
+    const byte_buffer header = header_with("{}" + std::string(20'000'000, ' '));
+    container_index index;
+    index.members.push_back({member_kind::safetensors, "f", header.size(), {}, header, {}});
+    memory_sink file;
+    container_writer writer(file, required_features(index));
+    writer.finish(index);
+    CHECK(file.bytes().size() < 2 * 20'000'000 / 63);
+    const container_reader reader(std::make_shared<memory_source>(file.take()));
+    CHECK(reader.index() == index);
+}
+
 TEST_CASE("siblings without a name, and more of them than a container may have, are refused", "[io][hostile]") {
     const auto says = [](std::size_t count, const byte_buffer& one) {
         io::detail::byte_writer body;

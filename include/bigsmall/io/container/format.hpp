@@ -26,7 +26,7 @@ inline constexpr std::uint16_t container_minor = 0; ///< a greater one only adds
 // Required-feature bits.
 inline constexpr std::uint64_t feature_bundles = 1;    ///< small contents lie in bundles
 inline constexpr std::uint64_t feature_lean_index = 2; ///< what checks and headers repeat is not in the index
-inline constexpr std::uint64_t feature_patch = 4; ///< some of the bytes come from a base model
+inline constexpr std::uint64_t feature_patch = 4;      ///< some of the bytes come from a base model
 inline constexpr std::uint64_t known_features = feature_bundles | feature_lean_index | feature_patch; ///< this reader's
 
 inline constexpr std::size_t container_header_bytes = 64;
@@ -47,11 +47,13 @@ constexpr std::uint64_t block_start(std::uint64_t position, std::uint64_t stored
 
 inline constexpr std::uint64_t max_siblings = 65'536;
 
-/// Most bytes of raw index that a stored index of that size may announce: one header of the greatest length
-/// that safetensors allows, full of padding, fits, and a small file cannot ask for much memory: opening it takes
-/// less than 1 GB. Checksums and hashes do not shrink, so that real indexes stay far below 64 to 1.
-constexpr std::uint64_t max_raw_index_bytes(std::uint64_t stored_bytes) noexcept {
-    return 100 * MiB + 64 * std::min(stored_bytes, max_stored_index_bytes);
+/// Most bytes of raw index and receipts that a container of `file_bytes`, `stored_bytes` of them index, may announce:
+/// one header of the greatest length that safetensors allows, full of padding, fits, and the smaller the file, the less
+/// memory it can ask for. Checksums and hashes do not shrink, so that real indexes stay far below 64 to 1.
+constexpr std::uint64_t max_raw_index_bytes(std::uint64_t stored_bytes, std::uint64_t file_bytes) noexcept {
+    const std::uint64_t of_index = 100 * MiB + 64 * std::min(stored_bytes, max_stored_index_bytes);
+    const std::uint64_t of_file = 4 * MiB + 64 * std::min(file_bytes, max_stored_index_bytes);
+    return std::min(of_index, of_file);
 }
 
 struct container_header {
@@ -132,8 +134,7 @@ inline auto encode_header(const container_header& header) noexcept {
 /// The header, or nothing when the 64 bytes are not one or are damaged.
 inline std::optional<container_header> parse_header(bytes_view bytes) noexcept {
     if (!detail::intact_record(bytes, container_magic, container_header_bytes)) return std::nullopt;
-    return container_header{load_le<std::uint16_t>(bytes.data() + 8),
-                            load_le<std::uint16_t>(bytes.data() + 10),
+    return container_header{load_le<std::uint16_t>(bytes.data() + 8), load_le<std::uint16_t>(bytes.data() + 10),
                             load_le<std::uint64_t>(bytes.data() + 16)};
 }
 
@@ -142,9 +143,8 @@ inline auto encode_footer(const container_footer& footer) noexcept {
     detail::start_record(bytes, footer_magic, footer.major, footer.minor);
     std::uint8_t* to = bytes.data() + 16;
     for (const std::uint64_t field :
-         {footer.copy_a_offset, footer.copy_b_offset, footer.stored_bytes, footer.raw_bytes,
-          footer.index_checksum, footer.file_bytes, footer.required_features, footer.receipts_bytes,
-          footer.receipts_checksum}) {
+         {footer.copy_a_offset, footer.copy_b_offset, footer.stored_bytes, footer.raw_bytes, footer.index_checksum,
+          footer.file_bytes, footer.required_features, footer.receipts_bytes, footer.receipts_checksum}) {
         store_le(to, field);
         to += sizeof field;
     }
@@ -158,8 +158,7 @@ inline std::optional<container_footer> parse_footer(bytes_view bytes) noexcept {
     const auto field = [&](std::size_t n) { return load_le<std::uint64_t>(bytes.data() + 16 + 8 * n); };
     // No sum of two such sizes and such an offset can wrap.
     constexpr std::uint64_t sane = std::uint64_t{1} << 62;
-    if (field(0) < container_header_bytes || field(0) > sane || field(2) > max_stored_index_bytes)
-        return std::nullopt;
+    if (field(0) < container_header_bytes || field(0) > sane || field(2) > max_stored_index_bytes) return std::nullopt;
     const int copies = field(0) == field(1) ? 1 : 2;
     container_footer footer = make_footer(field(0), field(2), field(3), field(4), field(6), copies);
     if (footer.copy_b_offset != field(1) || footer.file_bytes != field(5)) return std::nullopt;
@@ -180,10 +179,9 @@ inline std::optional<container_footer> parse_footer(bytes_view bytes) noexcept {
 inline void require_supported(std::uint16_t major, std::uint64_t required_features) {
     if (major == container_major && (required_features & ~known_features) == 0) return;
     const std::string what = major != container_major
-                                 ? "its format version is " + std::to_string(major) +
-                                       ", and this one reads version " + std::to_string(container_major)
-                                 : "it needs features (bits " +
-                                       std::to_string(required_features & ~known_features) +
+                                 ? "its format version is " + std::to_string(major) + ", and this one reads version " +
+                                       std::to_string(container_major)
+                                 : "it needs features (bits " + std::to_string(required_features & ~known_features) +
                                        ") that this one does not know";
     throw error(errc::unsupported, "this container was written by a newer bigsmall: " + what)
         .with_hint("a newer release can read it");

@@ -29,8 +29,7 @@ inline constexpr std::uint64_t footer_search_bytes = GiB;
 /// True for one of the two places where a footer belongs; a container carried inside another (stored as it
 /// is) has footers, too, but not at the places that they name.
 inline bool in_its_place(const container_footer& footer, std::uint64_t offset) noexcept {
-    return offset == footer.copy_a_offset + footer.stored_bytes ||
-           offset == footer.copy_b_offset + footer.stored_bytes;
+    return offset == footer.copy_a_offset + footer.stored_bytes || offset == footer.copy_b_offset + footer.stored_bytes;
 }
 
 /// The last footer that starts inside `bytes`, which start at `offset` in the file.
@@ -103,8 +102,7 @@ inline std::optional<container_footer> search_footer(const source& file, const t
                                        "whose format is another one that is not read here")
             .with_hint("restore the model with the program that made it, then compress it again");
     if (text.starts_with(container_magic)) {
-        if (const auto header = parse_header(first))
-            require_supported(header->major, header->required_features);
+        if (const auto header = parse_header(first)) require_supported(header->major, header->required_features);
         throw error(errc::truncated, "this bigsmall container is cut short or damaged: there is no index at "
                                      "the end of it")
             .with_hint("copy or download it again; an interrupted transfer is the usual cause");
@@ -143,11 +141,12 @@ inline std::optional<bytes_view> intact_copy(const source& file, const tail_view
 
 /// The raw index, from the copy at the end or, when that is damaged, from the other. Throws: errc::corrupt.
 inline byte_buffer read_raw_index(const source& file, const tail_view& tail, const container_footer& footer) {
-    const std::uint64_t most = max_raw_index_bytes(footer.stored_bytes);
+    const std::uint64_t most = max_raw_index_bytes(footer.stored_bytes, file.size());
     if (footer.raw_bytes > most || footer.receipts_bytes > most - footer.raw_bytes)
         throw error(errc::corrupt, "the index announces " + std::to_string(footer.raw_bytes) + " bytes and " +
-                                       std::to_string(footer.receipts_bytes) + " of receipts, far more than its " +
-                                       std::to_string(footer.stored_bytes) + " stored bytes can need");
+                                       std::to_string(footer.receipts_bytes) + " of receipts, far more than " +
+                                       std::to_string(footer.stored_bytes) + " stored bytes in a file of " +
+                                       std::to_string(file.size()) + " can need");
     byte_buffer room;
     for (const std::uint64_t offset : {footer.copy_b_offset, footer.copy_a_offset})
         if (const auto stored = intact_copy(file, tail, offset, footer, room))
@@ -156,9 +155,8 @@ inline byte_buffer read_raw_index(const source& file, const tail_view& tail, con
         throw error(errc::corrupt, "the index is damaged (bytes " + std::to_string(footer.copy_a_offset) + " to " +
                                        std::to_string(footer.copy_a_offset + footer.stored_bytes) +
                                        "), and this container has no second copy of it");
-    throw error(errc::corrupt, "both copies of the index are damaged (bytes " +
-                                   std::to_string(footer.copy_a_offset) + " and " +
-                                   std::to_string(footer.copy_b_offset) + ", " +
+    throw error(errc::corrupt, "both copies of the index are damaged (bytes " + std::to_string(footer.copy_a_offset) +
+                                   " and " + std::to_string(footer.copy_b_offset) + ", " +
                                    std::to_string(footer.stored_bytes) + " bytes each)");
 }
 

@@ -12,6 +12,7 @@
 #include <bigsmall/io/container/format.hpp>
 #include <bigsmall/io/container/index.hpp>
 #include <bigsmall/io/container/index_codec.hpp>
+#include <bigsmall/io/container/index_filler.hpp>
 #include <bigsmall/io/sink.hpp>
 #include <bigsmall/io/zstd.hpp>
 
@@ -54,13 +55,21 @@ public:
         if (required_features(index) != features_)
             throw error(errc::invalid_argument, "the index needs other features than the header has announced");
         if (index.receipts_lost) throw error(errc::invalid_argument, "the index has lost its receipts");
-        const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
+        byte_buffer raw = encode_index(index);
+        const byte_buffer receipts = encode_receipts(index);
         check_within_payload(index, position(), errc::invalid_argument);
         to_.write(receipts);
         const std::uint64_t copy_a_offset = position();
-        // Small indexes are worth the slowest level; large ones are mostly checksums, which gain nothing.
-        const byte_buffer stored = zstd_compress(raw, raw.size() <= 128 * KiB ? 19 : 9);
-        if (stored.size() > max_stored_index_bytes || raw.size() + receipts.size() > max_raw_index_bytes(stored.size()))
+        byte_buffer stored = compress_index(raw);
+        const std::uint64_t announced = raw.size() + receipts.size();
+        const std::uint64_t least_bytes = copy_a_offset + stored.size() + container_footer_bytes;
+        if (announced > max_raw_index_bytes(stored.size(), least_bytes)) {
+            detail::append_filler(raw, announced, least_bytes);
+            stored = compress_index(raw);
+        }
+        if (stored.size() > max_stored_index_bytes ||
+            raw.size() + receipts.size() >
+                max_raw_index_bytes(stored.size(), copy_a_offset + stored.size() + container_footer_bytes))
             throw error(errc::limit, "the index of this container would have " +
                                          std::to_string(raw.size() + receipts.size()) +
                                          " bytes, more than readers accept");
@@ -78,6 +87,11 @@ public:
     }
 
 private:
+    /// Small indexes are worth the slowest level; large ones are mostly checksums, which gain nothing.
+    static byte_buffer compress_index(const byte_buffer& raw) {
+        return zstd_compress(raw, raw.size() <= 128 * KiB ? 19 : 9);
+    }
+
     sink& to_;
     std::uint64_t base_, features_;
 };
