@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The verbs of the archive layer with the executors of our own programs: declared here, compiled once in
-// own_pipelines.cpp. Each takes the compiler many seconds, and two dozen sources use them.
+// own_pipelines.cpp. Each takes the compiler many seconds, and two dozen sources use them. The tests do the same with
+// their executor.
 #pragma once
 
 #include <bigsmall/archive/base_match.hpp>
@@ -46,8 +47,5 @@ namespace bigsmall::archive {
 
 BIGSMALL_PIPELINES(parallel::serial_executor);
 BIGSMALL_PIPELINES(parallel::tbb_executor);
-
-#undef BIGSMALL_PIPELINES
-#undef BIGSMALL_PIPELINE
 
 } // namespace bigsmall::archive

@@ -18,7 +18,7 @@
 #include "search_models.hpp"
 #include "support/archive_runs.hpp"
 #include "support/catch.hpp"
-#include "support/thread_executor.hpp"
+#include "support/thread_pipelines.hpp"
 
 using namespace support;
 using Catch::Matchers::ContainsSubstring;

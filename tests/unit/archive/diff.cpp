@@ -12,7 +12,7 @@
 
 #include "support/archive_runs.hpp"
 #include "support/catch.hpp"
-#include "support/thread_executor.hpp"
+#include "support/thread_pipelines.hpp"
 
 using namespace support;
 using archive::difference_kind;

@@ -4,7 +4,7 @@
 
 #include "support/archive_runs.hpp"
 #include "support/catch.hpp"
-#include "support/thread_executor.hpp"
+#include "support/thread_pipelines.hpp"
 
 using namespace support;
 
