@@ -13,6 +13,7 @@
 #include <bigsmall/kernel/avx2_bytes.hpp>
 #include <bigsmall/kernel/avx2_classes.hpp>
 #include <bigsmall/kernel/avx2_fields.hpp>
+#include <bigsmall/kernel/avx2_galois.hpp>
 #include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
@@ -271,7 +272,7 @@ inline constexpr table cached_functions{
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2, false>, join_bytes<3, false>},
     differences_table,
-    scalar::galois_table,
+    galois_table,
     nullptr,
 };
 

@@ -11,6 +11,7 @@
 
 #include <bigsmall/kernel/avx512_bytes.hpp>
 #include <bigsmall/kernel/avx512_fields.hpp>
+#include <bigsmall/kernel/avx512_galois.hpp>
 #include <bigsmall/kernel/avx512_symbols.hpp>
 #include <bigsmall/kernel/avx512_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
@@ -226,7 +227,7 @@ inline constexpr table cached_functions{
     {part_bytes<2>, part_bytes<3>},
     {join_bytes<2, false>, join_bytes<3, false>},
     differences_table,
-    scalar::galois_table,
+    galois_table,
     nullptr,
 };
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include <bigsmall/kernel/neon_fields.hpp>
+#include <bigsmall/kernel/neon_galois.hpp>
 #include <bigsmall/kernel/neon_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 
@@ -125,7 +126,7 @@ inline constexpr table functions{
     {scalar::part_bytes<2>, scalar::part_bytes<3>},
     {scalar::join_bytes<2>, scalar::join_bytes<3>},
     scalar::differences_table,
-    scalar::galois_table,
+    galois_table,
     nullptr,
 };
 

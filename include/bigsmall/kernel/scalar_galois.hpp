@@ -46,6 +46,13 @@ void for_each_pair(std::size_t k, const galois_products* factors, const Butterfl
             butterfly(i, i + distance, *factors);
 }
 
+/// Asks for what a transform reads four steps later: rows are too many for a processor to foresee. There may be
+/// nothing.
+inline void prefetch_eight(const std::uint8_t* const* rows, std::size_t at) noexcept {
+    for (std::size_t i = 0; i < 8; ++i)
+        __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(rows[i]) + at + 256));
+}
+
 inline void interpolate(const std::uint8_t* const* rows, std::size_t count, const galois_products* factors,
                         std::uint8_t* sums) noexcept {
     constexpr std::size_t columns = transform_columns;
