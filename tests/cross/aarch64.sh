@@ -29,17 +29,19 @@ step() { echo "== $*"; }
 
 step catch
 "${cross[@]}" -c "$source_dir/tests/support/main.cpp" -o main.o
-step unit/kernel/tables
-"${cross[@]}" "${sanitize[@]}" -c "$source_dir/tests/unit/kernel/tables.cpp" -o tables.o
-"${cross[@]}" "${sanitize[@]}" tables.o main.o -o tables
-"${run[@]}" ./tables
-# Intrinsics are functions to one compiler and macros to the other: what one takes the other may not.
-if clang=$(command -v clang++-16 || command -v clang++); then
-    step "unit/kernel/tables, clang"
-    "$clang" --target=$target "${flags[@]}" -c "$source_dir/tests/unit/kernel/tables.cpp" -o tables_clang.o
-    "$clang" --target=$target tables_clang.o main.o -o tables_clang
-    "${run[@]}" ./tables_clang
-fi
+for name in tables galois; do
+    step "unit/kernel/$name"
+    "${cross[@]}" "${sanitize[@]}" -c "$source_dir/tests/unit/kernel/$name.cpp" -o "$name.o"
+    "${cross[@]}" "${sanitize[@]}" "$name.o" main.o -o "$name"
+    "${run[@]}" "./$name"
+    # Intrinsics are functions to one compiler and macros to the other: what one takes the other may not.
+    if clang=$(command -v clang++-16 || command -v clang++); then
+        step "unit/kernel/$name, clang"
+        "$clang" --target=$target "${flags[@]}" -c "$source_dir/tests/unit/kernel/$name.cpp" -o "${name}_clang.o"
+        "$clang" --target=$target "${name}_clang.o" main.o -o "${name}_clang"
+        "${run[@]}" "./${name}_clang"
+    fi
+done
 for source in "$source_dir"/tests/unit/codec/*.cpp; do
     name=$(basename "$source" .cpp)
     step "unit/codec/$name"
