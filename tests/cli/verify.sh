@@ -106,4 +106,44 @@ cp broken/sub/a.safetensors single.safetensors
 expect 3 verify model.bs --source single.safetensors
 said "$err" "single.safetensors: at byte "
 
+# The published hash of the original, alone or in a list, without the original.
+sum=$(sha256sum <model.safetensors | cut -d' ' -f1)
+expect 0 verify model.bs --sha256 "$sum"
+expect 0 verify model.bs --sha256 "${sum^^}"
+expect 1 verify model.bs --sha256 "${sum//0/1}"
+said "$out" "the published SHA-256 is ${sum//0/1}, that of the file in the archive is $sum"
+[[ $(tail -1 "$out") == FAIL ]] || fail "another published hash: $(cat "$out")"
+expect 1 verify model.bs --sha256 "${sum//0/1}" --json
+valid_json "$out" || fail "verify --sha256 --json is not valid"
+sha256sum model.safetensors >sums
+expect 0 verify model.bs --sha256 sums
+printf '# of a mirror\r\n\r\n%s */mirror/model.safetensors\n' "$sum" >mirror
+expect 1 verify model.bs --sha256 mirror
+said "$out" "no file of that name is in the archive"
+printf 'model.safetensors %s\n' "$sum" >turned
+expect 3 verify model.bs --sha256 turned
+said "$err" "line 1 is not a SHA-256"
+: >none
+expect 3 verify model.bs --sha256 none
+expect 4 verify model.bs --sha256 missing
+expect 2 verify model.bs --sha256 "$sum" --fast
+mkdir -p several/sub
+cp model.safetensors several/sub/a.safetensors
+small_model several/b.safetensors
+printf '{}' >several/config.json
+expect 0 compress several
+(cd several && find . -type f -exec sha256sum {} +) >sums
+expect 0 verify several.bs --sha256 sums
+printf '%s  a.safetensors\n' "$sum" >one
+expect 0 verify several.bs --sha256 one
+expect 1 verify several.bs --sha256 "$sum"
+said "$out" "a hash needs a name"
+expect 0 compress several --per-shard -o shards
+expect 0 verify shards --sha256 sums
+sed 's/^\(.*\)  .*config.json/'"$sum"'  config.json/' sums >wrong
+expect 1 verify shards --sha256 wrong
+said "$out" "config.json: the published SHA-256 is"
+# What is damaged is damaged, even where the recorded hash is the published one.
+expect 1 verify damaged.bs --sha256 "$sum"
+
 finish

@@ -5,6 +5,7 @@
 #include <random>
 
 #include <bigsmall/archive/verify.hpp>
+#include <bigsmall/archive/verify_published.hpp>
 
 #include "commands/base_options.hpp"
 #include "commands/work.hpp"
@@ -21,6 +22,7 @@ struct request {
     std::string file, source;
     std::optional<double> fraction;
     std::uint64_t seed = 0;
+    std::vector<archive::published_hash> published;
 };
 
 struct verify_result {
@@ -48,6 +50,8 @@ request read_request(const arguments& given) {
     given.exclude("fast", "sample");
     given.exclude("fast", "source");
     given.exclude("sample", "source");
+    given.exclude("fast", "sha256");
+    given.exclude("sample", "sha256");
     if (given.has("seed") && !given.has("sample")) throw usage_error("--seed needs --sample");
     request asked;
     asked.file = given.positional(0);
@@ -62,6 +66,7 @@ request read_request(const arguments& given) {
         asked.mode = verify_mode::source;
         asked.source = *source;
     }
+    if (const auto published = given.value("sha256")) asked.published = archive::published_hashes_of(*published);
     return asked;
 }
 
@@ -172,6 +177,8 @@ exit_code run(const arguments& given) {
         throw usage_error("--base and --fast exclude each other: --fast reads no weights");
     options.base = base_of(given, session, options);
     result.report = run_mode(result.asked, options, session.executor());
+    if (!result.asked.published.empty())
+        archive::check_published(result.asked.file, result.asked.published, result.report);
     result.seconds = session.finish();
     if (given.has("json"))
         print_json(json_of(result));
@@ -222,6 +229,10 @@ std::vector<option_spec> options() {
              .value = "SRC",
              .help = "Also compare with the .safetensors file or directory that was compressed.",
              .kind = value_kind::path},
+            {.name = "sha256",
+             .value = "HASH",
+             .help = "Also compare with the published SHA-256 of the original: 64 digits, or a file of lines as sha256sum "
+                     "writes them, of which the archive must have every file. The original is not needed."},
             base_option(),
             {.name = "verbose", .help = "Print how much was checked as well."},
             threads_option(),
@@ -252,7 +263,8 @@ command_spec verify_command() {
         .examples = {{"bigsmall verify model.bs", "Everything."},
                      {"bigsmall verify --fast model.bs", "The structure only."},
                      {"bigsmall verify --sample 0.001 model.bs", "A thousandth of the weights."},
-                     {"bigsmall verify model.bs --source model.safetensors", "Against the original."}},
+                     {"bigsmall verify model.bs --source model.safetensors", "Against the original."},
+                     {"bigsmall verify model.bs --sha256 SHA256SUMS", "Against the hashes that were published with it."}},
         .json = fields(),
         .run = run,
     };

@@ -70,18 +70,22 @@ private:
     bool inside_ = false; // the value of "weight_map"
 };
 
+/// What an index of a model names as values of its "weight_map"; nothing when it is no JSON: such a file is packed like
+/// any other.
+inline std::set<std::string> shards_named_in(std::string_view index) {
+    std::set<std::string> shards;
+    weight_map_handler handler(shards);
+    if (!nlohmann::json::sax_parse(index.begin(), index.end(), &handler)) shards.clear();
+    return shards;
+}
+
 inline std::set<std::string> shards_named_in(const source_file& file) {
     constexpr std::uint64_t max_bytes = 64 * MiB;
-    std::set<std::string> shards;
-    if (file.stamp.bytes > max_bytes) return shards;
+    if (file.stamp.bytes > max_bytes) return {};
     const io::file_source source(file.path);
     byte_buffer bytes(static_cast<std::size_t>(std::min(source.size(), max_bytes)));
     source.read(0, bytes);
-    weight_map_handler handler(shards);
-    const std::string_view text = as_string_view(bytes);
-    // A file that is no JSON is packed like any other; it names no shards.
-    if (!nlohmann::json::sax_parse(text.begin(), text.end(), &handler)) shards.clear();
-    return shards;
+    return shards_named_in(as_string_view(bytes));
 }
 
 } // namespace detail

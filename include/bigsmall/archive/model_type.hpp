@@ -64,17 +64,21 @@ inline byte_buffer read_config(const opened_archive& archive, const codec_ref& c
     return {};
 }
 
+/// The "model_type" of the text of a config.json, or nothing.
+inline std::string model_type_in(bytes_view text) {
+    const nlohmann::json config = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+    if (!config.is_object()) return {};
+    const auto at = config.find("model_type");
+    return at != config.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
 } // namespace detail
 
 /// The "model_type" of config.json, or nothing: no such file, no such key, or not to be read. Never throws an error
 /// of the file: this is a nicety, and verify is there to find damage.
 inline std::string read_model_type(const opened_archive& archive, const codec_ref& codec = default_codec()) {
     try {
-        const byte_buffer bytes = detail::read_config(archive, codec);
-        const nlohmann::json config = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, false);
-        if (!config.is_object()) return {};
-        const auto at = config.find("model_type");
-        return at != config.end() && at->is_string() ? at->get<std::string>() : std::string();
+        return detail::model_type_in(detail::read_config(archive, codec));
     } catch (const error&) {
         return {};
     }

@@ -46,8 +46,9 @@ inline int rename_no_replace(const char* from, const char* to) noexcept {
 inline void sync_directory(const std::filesystem::path& directory, const std::string& name) {
     const descriptor dir(open_retry(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY));
     if (!dir.valid()) return; // a directory may be writable and not readable
-    if (::fsync(dir.get()) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
-        throw system_error("flush the directory to disk", name, errno);
+    const int failed = flush_retry(dir.get());
+    if (failed != 0 && failed != ENOTSUP && failed != EROFS)
+        throw system_error("flush the directory to disk", name, failed);
 }
 
 } // namespace detail
@@ -92,8 +93,8 @@ public:
     /// Guarantee: when it throws before the rename, the target is as it was.
     void commit() {
         flush();
-        if (::fsync(file_.get()) != 0 && errno != EINVAL)
-            throw detail::system_error("flush the file to disk", name_, errno);
+        if (const int failed = detail::flush_retry(file_.get()))
+            throw detail::system_error("flush the file to disk", name_, failed);
         const int failed = existing_ == if_exists::refuse
                                ? detail::rename_no_replace(temporary_.c_str(), target_.c_str())
                            : ::rename(temporary_.c_str(), target_.c_str()) == 0 ? 0
@@ -138,8 +139,7 @@ private:
             std::snprintf(digits.data(), digits.size(), "%08x%08x", static_cast<unsigned>(random()),
                           static_cast<unsigned>(random()));
             temporary_ = target_.parent_path() / ("." + stem + "." + digits.data() + ".partial");
-            file_ =
-                detail::descriptor(detail::open_retry(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666));
+            file_ = detail::descriptor(detail::open_retry(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666));
             if (file_.valid()) return;
             if (errno != EEXIST) break;
         }

@@ -50,21 +50,15 @@ public:
         return ::fchmod(fd, from.st_mode & kept) == 0 ? 0 : errno;
     }
 
-    virtual int flush(int fd) {
-        while (::fsync(fd) != 0) {
-            if (errno == EINVAL) return 0; // a file system that has nothing to flush
-            if (errno != EINTR) return errno;
-        }
-        return 0;
-    }
+    virtual int flush(int fd) { return detail::flush_retry(fd); }
 
     /// Makes renames and removals in a directory survive a power cut.
     virtual int flush_directory(const path& directory) {
         const detail::descriptor dir(
             detail::open_retry(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY));
         if (!dir.valid()) return errno;
-        if (::fsync(dir.get()) == 0 || errno == EINVAL || errno == ENOTSUP) return 0;
-        return errno;
+        const int failed = detail::flush_retry(dir.get());
+        return failed == ENOTSUP ? 0 : failed;
     }
 
     /// EEXIST when there is something of the new name.

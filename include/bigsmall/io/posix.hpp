@@ -59,6 +59,16 @@ inline int open_retry(const char* path, int flags, mode_t mode = 0) noexcept {
     return fd;
 }
 
+/// fsync(2) that starts again when a signal interrupts it; 0, also where the file system has nothing to flush, or an
+/// errno.
+inline int flush_retry(int fd) noexcept {
+    while (::fsync(fd) != 0) {
+        if (errno == EINVAL) return 0;
+        if (errno != EINTR) return errno;
+    }
+    return 0;
+}
+
 /// Writes everything, through short writes, signals and non-blocking pipes; 0, or the errno of the write that failed.
 inline int try_write_all(int fd, bytes_view bytes) noexcept {
     while (!bytes.empty()) {
