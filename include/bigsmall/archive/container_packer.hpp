@@ -18,8 +18,10 @@
 #include <bigsmall/archive/difference_coder.hpp>
 #include <bigsmall/archive/pack_batch.hpp>
 #include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/pack_progress.hpp>
 #include <bigsmall/archive/patch_plan.hpp>
 #include <bigsmall/archive/plan.hpp>
+#include <bigsmall/archive/plan_digest.hpp>
 #include <bigsmall/archive/receipts.hpp>
 #include <bigsmall/io/checksum.hpp>
 #include <bigsmall/io/container/writer.hpp>
@@ -32,8 +34,10 @@ namespace bigsmall::archive::detail {
 /// references to it.
 class container_packer {
 public:
-    container_packer(const pack_plan& plan, const pack_options& options, const patch_plan& patch)
-        : plan_(plan), options_(options), patch_(patch), differences_(patch, options) {}
+    /// With `progress`, one container that can be resumed: it must then be written to progress->payload().
+    container_packer(const pack_plan& plan, const pack_options& options, const patch_plan& patch,
+                     pack_progress* progress = nullptr)
+        : plan_(plan), options_(options), patch_(patch), progress_(progress), differences_(patch, options) {}
 
     /// What the container is called by its siblings; member paths are written relative to `folder`, a prefix
     /// of theirs that ends in '/' or is empty.
@@ -50,6 +54,7 @@ public:
         io::container_index index = skeleton(first, last, name);
         if (patch_.model() != nullptr) index.base_files = differences_.base_files(e);
         add_bundles(bundles, index);
+        if (progress_ != nullptr) progress_->begin(progress_header(index, first, last));
         io::container_writer writer(to, io::required_features(index));
         write_bundles(bundles, index, writer, e);
         pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, without_blocks(bundles));
@@ -60,11 +65,16 @@ public:
             batches_in_flight(e.concurrency()),
             [&](pack_batch& batch) {
                 check_cancelled(options_);
-                return producer.next(batch);
+                if (!producer.next(batch)) return false;
+                if (progress_ != nullptr) progress_->recall(batch);
+                return true;
             },
             parallel::in_order([&](pack_batch& batch) {
                 io::member_entry& member = index.members[batch.member - first];
-                member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
+                if (progress_ != nullptr && progress_->knows_file_of(batch))
+                    member.sha256 = batch.recorded->sha256;
+                else
+                    member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
             }),
             parallel::in_order([&](pack_batch& batch) {
                 parts.add(batch.bytes(), std::span(batch.pieces), e);
@@ -75,8 +85,12 @@ public:
                 };
                 find_equal(batch.blocks, raw_of, equal, e);
             }),
-            parallel::any_order([&](pack_batch& batch) { code(batch, e); }),
-            parallel::in_order([&](pack_batch& batch) { write(batch, index, writer); }));
+            parallel::any_order([&](pack_batch& batch) { code(batch, e); }), parallel::in_order([&](pack_batch& batch) {
+                const std::uint64_t begin = writer.position();
+                write(batch, index, writer);
+                if (progress_ != nullptr) progress_->wrote(batch, begin, index.members[batch.member - first].sha256);
+                report(batch, writer);
+            }));
         if (patch_.model() != nullptr) differences_.name_bases(numbers_, index, e);
         writer.finish(index, io::size_limit(index));
         remember(index, name);
@@ -192,8 +206,29 @@ private:
         return std::equal(raw.begin(), raw.end(), bytes.begin());
     }
 
+    /// What a run must have in common with another one to go on with it.
+    io::progress_header progress_header(const io::container_index& index, std::uint32_t first,
+                                        std::uint32_t last) const {
+        io::progress_header header;
+        header.job = writer_name(options_.codec) + ", blocks of " + std::to_string(options_.block_bytes) + " bytes" +
+                     (options_.group_streams ? ", streams grouped" : "") +
+                     (patch_.model() != nullptr ? ", a patch" : "");
+        plan_digester digest;
+        digest.add(options_);
+        digest.add(index);
+        for (std::uint32_t content = 0; content < plan_.contents.size(); ++content)
+            digest.add(patch_, content);
+        header.plan = digest.finish();
+        for (std::uint32_t m = first; m < last; ++m) {
+            const source_file& file = plan_.members[m].file;
+            header.sources.push_back({file.name, file.stamp.bytes, file.stamp.seconds, file.stamp.nanoseconds});
+        }
+        return header;
+    }
+
     template <parallel::executor E>
     void code(pack_batch& batch, E& e) {
+        if (progress_ != nullptr && progress_->take_over(batch, plan_.members[batch.member].file.name)) return;
         e.for_each(batch.blocks.size(), [&](std::size_t i) {
             pack_block& block = batch.blocks[i];
             const bytes_view raw = batch.bytes().subspan(block.raw_at, block.raw_bytes);
@@ -213,15 +248,14 @@ private:
         });
     }
 
-    void write(const pack_batch& batch, io::container_index& index, io::container_writer& writer) {
-        for (const pack_block& block : batch.blocks)
-            append_block({bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes), block.checksum,
-                          block.coded.label, block.equal},
-                         index.contents[numbers_.at(block.content)], writer);
+    void write(pack_batch& batch, io::container_index& index, io::container_writer& writer) {
+        for (pack_block& block : batch.blocks)
+            block.stored = append_block({bytes_view(batch.coded).subspan(block.coded_at, block.coded.bytes),
+                                         block.checksum, block.coded.label, block.equal},
+                                        index.contents[numbers_.at(block.content)], writer);
         differences_.count(batch);
         for (const pack_piece& piece : batch.pieces)
             if (piece.wanted && piece.last) index.contents[numbers_.at(piece.content)].md5 = piece.md5;
-        report(batch, writer);
     }
 
     void report(const pack_batch& batch, const io::container_writer& writer) {
@@ -254,6 +288,7 @@ private:
     const pack_plan& plan_;
     const pack_options& options_;
     const patch_plan& patch_;
+    pack_progress* progress_; ///< null: the run cannot be resumed
     parallel::object_pool<scratch> memories_;
     difference_coder differences_;
     std::unordered_map<std::uint32_t, std::uint32_t> numbers_;

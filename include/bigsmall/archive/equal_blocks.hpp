@@ -44,7 +44,7 @@ public:
 
     struct answer {
         known_block* earlier = nullptr; ///< may be equal; null when none is
-        known_block* added = nullptr;         ///< the block itself, now known; null when there was an earlier one
+        known_block* added = nullptr;   ///< the block itself, now known; null when there was an earlier one
     };
 
     /// Looks for a block of as many bytes with that fingerprint, and remembers this one when there is none.
@@ -80,23 +80,24 @@ struct finished_block {
     equal_block_finder::answer equal; ///< `earlier` only when the bytes were compared
 };
 
-/// Appends a block to a container and describes it in its content.
-inline void append_block(const finished_block& block, io::content_entry& content, io::container_writer& writer) {
+/// Appends a block to a container and describes it in its content. True when it has bytes of its own.
+inline bool append_block(const finished_block& block, io::content_entry& content, io::container_writer& writer) {
     // Differences mean something to their own base only.
     known_block* const owner = block.equal.earlier;
     if (owner != nullptr && owner->stored.grouping != delta_codec::id) {
         content.blocks.push_back(owner->stored);
         content.blocks.back().shared_at = owner->offset;
-        return;
+        return false;
     }
     const std::uint64_t offset = writer.append_block(block.stored);
     if (content.offset == 0) content.offset = offset;
     content.blocks.push_back({block.stored.size(), block.checksum, block.label.grouping, block.label.entropy});
     // The first of equal blocks is the one to share, or the first that holds no differences.
     known_block* const known = owner != nullptr ? owner : block.equal.added;
-    if (known == nullptr) return;
+    if (known == nullptr) return true;
     known->stored = content.blocks.back();
     known->offset = offset;
+    return true;
 }
 
 } // namespace bigsmall::archive::detail

@@ -16,11 +16,14 @@
 #include <bigsmall/archive/input_files.hpp>
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/pack_options.hpp>
+#include <bigsmall/archive/pack_progress.hpp>
 #include <bigsmall/archive/pack_shards.hpp>
 #include <bigsmall/archive/patch_plan.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/source_tree.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/progress_directory.hpp>
+#include <bigsmall/io/progress_payload.hpp>
 #include <bigsmall/io/sink.hpp>
 #include <bigsmall/parallel/executor.hpp>
 
@@ -28,17 +31,17 @@ namespace bigsmall::archive {
 
 namespace detail {
 
-/// See pack_to().
+/// See pack_to(). What is not null in `progress` is where `output` belongs to.
 template <parallel::executor E>
 pack_result pack_tree(const std::filesystem::path& source, const source_tree& tree, io::sink& output,
-                      const pack_options& options, E& e) {
+                      const pack_options& options, E& e, pack_progress* progress = nullptr) {
     check_block_bytes(options.block_bytes);
     std::vector<absent_shard> absent = absent_shards(tree);
     pack_plan plan = make_plan(tree);
     find_duplicates(plan, duplicate_scope::everywhere, bundle_limit(options), options, e);
     patch_plan patch;
     if (options.base) patch = patch_planner(plan, options).run(source, e);
-    container_packer packer(plan, options, patch);
+    container_packer packer(plan, options, patch, progress);
     const std::uint64_t before = output.position();
     packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
     if (options.base) options.base->require_unchanged();
@@ -48,6 +51,34 @@ pack_result pack_tree(const std::filesystem::path& source, const source_tree& tr
     result.compressed_bytes = output.position() - before;
     result.absent_shards = std::move(absent);
     return result;
+}
+
+/// Packs into a file that is kept when the run does not come to its end, and goes on with one that is there.
+template <parallel::executor E>
+pack_result pack_resumable(const std::filesystem::path& source, const source_tree& tree,
+                           const std::filesystem::path& output, const pack_options& options, E& e) {
+    try {
+        io::detail::check_output(output, options.existing, output.string());
+    } catch (...) {
+        pack_progress::remove_if_committed(output, options);
+        throw;
+    }
+    pack_progress progress(output, options);
+    try {
+        pack_result result;
+        try {
+            result = pack_tree(source, tree, progress.payload(), options, e, &progress);
+        } catch (const io::stale_progress& stale) {
+            progress.start_over(stale);
+            result = pack_tree(source, tree, progress.payload(), options, e, &progress);
+        }
+        progress.commit(output);
+        result.resumed_bytes = progress.resumed_bytes();
+        return result;
+    } catch (...) {
+        progress.keep();
+        throw;
+    }
 }
 
 } // namespace detail
@@ -89,7 +120,10 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
 /// Packs `source` into the file `output`, or with per_shard into the directory `output`. The output appears
 /// whole or not at all; the source is only read. A directory that holds an older output and may be replaced loses the
 /// files that only the older index lists, once the new ones are there.
-/// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse;
+/// With options.resume, a run that fails, is stopped or killed leaves what it has done beside the output, and
+/// another one with the same options goes on from there, to the same bytes.
+/// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse, or another run is
+/// writing it;
 /// errc::invalid_argument when it lies inside the source or would replace a file that a link in the source leads to,
 /// or a file of the base; when the base is the source; or when per_shard is given a single file or a base.
 template <parallel::executor E>
@@ -97,18 +131,27 @@ pack_result pack(const std::filesystem::path& source, const std::filesystem::pat
                  E& e) {
     if (options.per_shard && options.base)
         throw error(errc::invalid_argument, "a patch is one container: it cannot be packed per shard");
+    if (options.per_shard && options.resume.wanted)
+        throw error(errc::invalid_argument, "a run that writes a container per shard cannot be resumed");
     if (options.per_shard) return detail::pack_shards(source, output, options, e);
     const source_tree tree = find_files(source);
-    inputs_of(source, tree).require_apart(output);
+    const input_files inputs = inputs_of(source, tree);
+    inputs.require_apart(output);
+    if (options.resume.wanted) inputs.require_apart(io::progress_path(output));
     detail::require_other_base(tree, options);
     if (options.base) {
         input_files of_base("a file of the base");
         options.base->add_to(of_base);
         of_base.require_apart(output);
     }
-    io::atomic_file file(output, options.existing);
-    pack_result result = detail::pack_tree(source, tree, file, options, e);
-    file.commit();
+    pack_result result;
+    if (options.resume.wanted) {
+        result = detail::pack_resumable(source, tree, output, options, e);
+    } else {
+        io::atomic_file file(output, options.existing);
+        result = detail::pack_tree(source, tree, file, options, e);
+        file.commit();
+    }
     result.files.push_back({output, result.source_bytes, result.compressed_bytes});
     return result;
 }

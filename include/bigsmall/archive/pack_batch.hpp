@@ -17,6 +17,7 @@
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/units.hpp>
 #include <bigsmall/io/file_source.hpp>
+#include <bigsmall/io/progress_record.hpp>
 
 namespace bigsmall::archive::detail {
 
@@ -45,6 +46,7 @@ struct pack_block {
     std::uint64_t fingerprint = 0;
     equal_block_finder::answer equal; ///< an earlier block that it equals, or itself for later ones
     std::size_t alone_bytes = 0;      ///< coded without the base, where there is one
+    bool stored = false;              ///< once it is written: it has bytes of its own
 };
 
 struct pack_piece : hashed_piece {
@@ -58,6 +60,8 @@ struct pack_batch {
     std::size_t raw_bytes = 0;
     std::vector<pack_piece> pieces;
     std::vector<pack_block> blocks;
+    std::uint64_t raw_checksum = 0;             ///< in a run that can be resumed
+    std::optional<io::progress_batch> recorded; ///< what an earlier run has made of it
 
     bytes_view bytes() const noexcept { return bytes_view(raw).first(raw_bytes); }
 };

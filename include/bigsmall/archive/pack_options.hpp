@@ -14,6 +14,7 @@
 #include <bigsmall/archive/model_index.hpp>
 #include <bigsmall/archive/options.hpp>
 #include <bigsmall/archive/plan.hpp>
+#include <bigsmall/archive/resume_options.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/core/units.hpp>
 #include <bigsmall/core/version.hpp>
@@ -60,6 +61,7 @@ struct pack_options : run_options {
     /// Pack as a patch: the differences to this model, wherever they are smaller than the bytes themselves. Null:
     /// alone.
     std::shared_ptr<const model_reader> base = nullptr;
+    resume_options resume;
 
     /// Packs for an operating point. Streams that are to be grouped anyway stay so.
     pack_options& tune(operating_point point) noexcept {
@@ -93,6 +95,7 @@ struct pack_result {
     std::uint64_t tensors = 0;
     std::uint64_t duplicate_tensors = 0; ///< of these, how many are stored as a reference to an equal part
     std::uint64_t grouped_tensors = 0;   ///< of all, how many lie in a bundle with others
+    std::uint64_t resumed_bytes = 0;     ///< of the source, that an earlier run had coded
     std::optional<patch_counts> patch;   ///< when it was packed against a base
     std::vector<packed_file> files;      ///< what was written, carried files included
     /// With per_shard: what an older index in the output directory listed, the new one does not, and was unchanged.

@@ -20,6 +20,7 @@ struct hashed_piece {
     bool first = false;            ///< the part begins here
     bool last = false;             ///< the part ends here: `md5` is its hash afterwards
     bool wanted = false;           ///< whether its MD5 is needed
+    bool known = false;            ///< whether `md5` is right already where the part ends here
     md5_digest md5{};
 };
 
@@ -58,7 +59,7 @@ public:
 private:
     // At most one piece of a batch, the last, is not the last of its part: nobody else writes to `left_open`.
     void add_piece(bytes_view batch, hashed_piece& piece, std::unique_ptr<md5_hasher>& left_open) {
-        if (!piece.wanted) return;
+        if (!piece.wanted || piece.known) return;
         const bytes_view bytes = batch.subspan(piece.at, piece.bytes);
         if (piece.first && piece.last) {
             const auto md5 = pool_.borrow();

@@ -51,6 +51,31 @@ inline void sync_directory(const std::filesystem::path& directory, const std::st
         throw system_error("flush the directory to disk", name, failed);
 }
 
+inline error already_there(const std::string& name) {
+    error e(errc::exists, "the output is there already and is not overwritten");
+    e.in_file(name);
+    return e;
+}
+
+/// Whether a file may be written there; `name` is what errors call it. Throws: errc::exists when it is there and
+/// `existing` is refuse; errc::invalid_argument when it is a directory or a device.
+inline void check_output(const std::filesystem::path& target, if_exists existing, const std::string& name) {
+    if (target.filename().empty() || target.filename() == "." || target.filename() == "..")
+        throw error(errc::invalid_argument, "this is not the name of a file to write").in_file(name);
+    struct stat facts {};
+    if (::lstat(target.c_str(), &facts) != 0) return;
+    // A rename over /dev/null would replace the device itself.
+    if (::stat(target.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
+        const bool refuse = existing == if_exists::refuse;
+        throw error(refuse ? errc::exists : errc::invalid_argument,
+                    std::string("the output is there already and is ") +
+                        (S_ISDIR(facts.st_mode) ? "a directory" : "not a regular file") + ", so it is never replaced")
+            .in_file(name)
+            .with_hint("choose another name for the output");
+    }
+    if (existing == if_exists::refuse) throw already_there(name);
+}
+
 } // namespace detail
 
 /// Writes `.<name>.<random>.partial` beside the target and gives it the target's name on commit(). Without a
@@ -65,7 +90,7 @@ public:
         : target_(std::move(target)),
           name_(shown_as.empty() ? target_.string() : std::move(shown_as)),
           existing_(existing) {
-        check_target();
+        detail::check_output(target_, existing_, name_);
         buffer_.reserve(buffer_bytes); // no destructor would remove the file if this threw after it was made
         open_temporary();
     }
@@ -99,7 +124,7 @@ public:
                                ? detail::rename_no_replace(temporary_.c_str(), target_.c_str())
                            : ::rename(temporary_.c_str(), target_.c_str()) == 0 ? 0
                                                                                 : errno;
-        if (failed == EEXIST) throw already_there();
+        if (failed == EEXIST) throw detail::already_there(name_);
         if (failed != 0) throw detail::system_error("give the finished file its name", name_, failed);
         committed_ = true;
         detail::sync_directory(target_.parent_path(), name_);
@@ -107,28 +132,6 @@ public:
 
 private:
     static constexpr std::size_t buffer_bytes = std::size_t{256} << 10;
-
-    error already_there() const {
-        return error(errc::exists, "the output is there already and is not overwritten").in_file(name_);
-    }
-
-    void check_target() const {
-        if (target_.filename().empty() || target_.filename() == "." || target_.filename() == "..")
-            throw error(errc::invalid_argument, "this is not the name of a file to write").in_file(name_);
-        struct stat facts {};
-        if (::lstat(target_.c_str(), &facts) != 0) return;
-        // A rename over /dev/null would replace the device itself.
-        if (::stat(target_.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode)) {
-            const bool refuse = existing_ == if_exists::refuse;
-            throw error(refuse ? errc::exists : errc::invalid_argument,
-                        std::string("the output is there already and is ") +
-                            (S_ISDIR(facts.st_mode) ? "a directory" : "not a regular file") +
-                            ", so it is never replaced")
-                .in_file(name_)
-                .with_hint("choose another name for the output");
-        }
-        if (existing_ == if_exists::refuse) throw already_there();
-    }
 
     void open_temporary() {
         // Room for the dot, the random digits and ".partial" within the usual 255 bytes of a name.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
-// Everything that a change in place does to the disk, one call each, so that a test can end it at any of them.
+// Everything that a change in place, or a run that can be resumed, does to the disk: one call each, so that a test can
+// end it at any of them.
 #pragma once
 
 #include <cerrno>
@@ -32,6 +33,20 @@ public:
     virtual int create(const path& name) {
         const int fd = detail::open_retry(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
         return fd >= 0 ? fd : -errno;
+    }
+
+    /// The descriptor of a file that may be there already, for reading and writing, or an errno below zero; never
+    /// through a link. A new one may be read by whomever the umask lets.
+    virtual int open_or_create(const path& name) {
+        const int fd = detail::open_retry(name.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
+        return fd >= 0 ? fd : -errno;
+    }
+
+    /// Makes a file that long or short.
+    virtual int resize(int fd, std::uint64_t bytes) {
+        while (::ftruncate(fd, static_cast<off_t>(bytes)) != 0)
+            if (errno != EINTR) return errno;
+        return 0;
     }
 
     /// How many of the bytes were written, which may be fewer than asked for, or an errno below zero.
@@ -69,6 +84,12 @@ public:
     virtual int rename_over(const path& from, const path& to) {
         return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
     }
+
+    /// EEXIST when there is something of that name.
+    virtual int make_directory(const path& name) { return ::mkdir(name.c_str(), 0777) == 0 ? 0 : errno; }
+
+    /// ENOTEMPTY when something is in it.
+    virtual int remove_directory(const path& name) { return ::rmdir(name.c_str()) == 0 ? 0 : errno; }
 
     virtual int remove(const path& name) { return ::unlink(name.c_str()) == 0 ? 0 : errno; }
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// A disk that ends a change in place at any step: by a kill, a power cut or an error.
+// A disk that ends a change in place, or a run that can be resumed, at any step: by a kill, a power cut or an error.
 #pragma once
 
 #include <algorithm>
@@ -51,6 +51,39 @@ public:
         return fd >= 0 ? fd : -errno;
     }
 
+    int open_or_create(const path& name) override {
+        if (const int failed = step()) return -failed;
+        const bool is_new = !std::filesystem::exists(std::filesystem::symlink_status(name));
+        const int fd = file_operations::open_or_create(name);
+        if (is_new && fd >= 0) names_.push_back({change_kind::create, {}, name, {}});
+        return fd;
+    }
+
+    int resize(int fd, std::uint64_t bytes) override {
+        if (const int failed = step()) return failed;
+        struct stat facts {};
+        if (::fstat(fd, &facts) != 0) throw ended{};
+        const auto before = static_cast<std::uint64_t>(facts.st_size);
+        byte_buffer cut(before > bytes ? before - bytes : 0);
+        if (::pread(fd, cut.data(), cut.size(), static_cast<off_t>(bytes)) < 0) throw ended{};
+        written_.push_back({fd, bytes, std::move(cut)});
+        return file_operations::resize(fd, bytes);
+    }
+
+    int make_directory(const path& name) override {
+        if (const int failed = step()) return failed;
+        const int failed = file_operations::make_directory(name);
+        if (failed == 0) names_.push_back({change_kind::create, {}, name, {}});
+        return failed;
+    }
+
+    int remove_directory(const path& name) override {
+        if (const int failed = step()) return failed;
+        const int failed = file_operations::remove_directory(name);
+        if (failed == 0) names_.push_back({change_kind::remove_directory, {}, name, {}});
+        return failed;
+    }
+
     std::int64_t write_at(int fd, bytes_view bytes, std::uint64_t offset) override {
         if (!dead_ && ++writes_ % 5 == 0) return -EINTR;
         const std::size_t n = std::min(bytes.size(), most_written);
@@ -87,14 +120,18 @@ public:
 
     int rename_over(const path& from, const path& to) override {
         if (const int failed = step()) return failed;
-        const path saved = saved_name(to);
-        std::filesystem::create_hard_link(to, saved);
+        path saved;
+        if (std::filesystem::exists(to)) {
+            saved = saved_name(to);
+            std::filesystem::create_hard_link(to, saved);
+        }
         names_.push_back({change_kind::rename, from, to, saved});
         return file_operations::rename_over(from, to);
     }
 
     int remove(const path& name) override {
         if (const int failed = step()) return failed;
+        if (!std::filesystem::exists(std::filesystem::symlink_status(name))) return ENOENT;
         const path saved = saved_name(name);
         if (::rename(name.c_str(), saved.c_str()) != 0) return errno;
         names_.push_back({change_kind::remove, {}, name, saved});
@@ -109,7 +146,7 @@ private:
         std::uint64_t offset;
         byte_buffer bytes;
     };
-    enum class change_kind { create, rename, remove };
+    enum class change_kind { create, rename, remove, remove_directory };
     struct name_change {
         change_kind kind;
         path from, to;
@@ -170,7 +207,8 @@ private:
 
     static void take_back(const name_change& change) {
         if (change.kind == change_kind::rename) ::rename(change.to.c_str(), change.from.c_str());
-        if (change.kind == change_kind::create) ::unlink(change.to.c_str());
+        if (change.kind == change_kind::create) std::filesystem::remove(change.to);
+        if (change.kind == change_kind::remove_directory) std::filesystem::create_directory(change.to);
         if (!change.saved.empty()) std::filesystem::rename(change.saved, change.to);
     }
 
