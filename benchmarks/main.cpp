@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // bigsmall_benchmark [--json] [--rounds N] [--size-mib N] [--slow] [--svg FOLDER] [FILE.safetensors ...]
+// bigsmall_benchmark --ecc [--rounds N] [--size-mib N]
 // Without files: generated BF16, F16, F32 and both FP8 formats. See README.md beside this file for the method.
 #include <cstdio>
 #include <cstdlib>
@@ -14,12 +15,14 @@
 
 #include "chart.hpp"
 #include "harness.hpp"
+#include "parity.hpp"
 
 namespace {
 
 struct options {
     bool json = false;
     bool slow = false;
+    bool ecc = false; ///< parity instead
     int rounds = 5;
     std::size_t size_mib = 64;
     std::string svg_folder; ///< where charts go; empty: none
@@ -40,6 +43,8 @@ options parse(int argc, char** argv) {
             chosen.json = true;
         else if (word == "--slow")
             chosen.slow = true;
+        else if (word == "--ecc")
+            chosen.ecc = true;
         else if (word == "--rounds")
             chosen.rounds = static_cast<int>(number());
         else if (word == "--size-mib")
@@ -130,6 +135,7 @@ void print(const benchmark::data_set& data, const std::vector<benchmark::measure
 }
 
 void run(const options& chosen) {
+    if (chosen.ecc) return benchmark::print_parity(chosen.size_mib << 20, chosen.rounds);
     if (!chosen.svg_folder.empty() && !std::filesystem::is_directory(chosen.svg_folder))
         throw std::runtime_error("no such folder: " + chosen.svg_folder); // known before minutes of measuring
     std::vector<std::string> names = chosen.files;

@@ -11,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 
 #include <bigsmall/codec/ecc/reed_solomon.hpp>
 #include <bigsmall/core/status.hpp>
@@ -74,17 +73,13 @@ inline void scale(std::span<std::uint8_t> row, std::uint8_t factor) noexcept {
         x = kernel::galois::product(x, factor);
 }
 
-/// The inverse of the upper left `size` x `size` of a matrix that has one, by the method of Gauss and Jordan.
+/// The inverse of the upper left `size` x `size`, by the method of Gauss and Jordan. Nothing has to change places: each
+/// square part of the parity of units has an inverse, since any lost rows can be found, and so no pivot is zero.
 inline square inverse(square matrix, std::size_t size, const kernel::table& kernels) noexcept {
     square made{};
     for (std::size_t i = 0; i < size; ++i)
         made[i][i] = 1;
     for (std::size_t i = 0; i < size; ++i) {
-        std::size_t pivot = i;
-        while (pivot + 1 < size && matrix[pivot][i] == 0)
-            ++pivot;
-        std::swap(matrix[i], matrix[pivot]);
-        std::swap(made[i], made[pivot]);
         const std::uint8_t factor = kernel::galois::quotient(1, matrix[i][i]);
         scale(matrix[i], factor);
         scale(made[i], factor);
