@@ -2,8 +2,11 @@
 #include "commands/commands.hpp"
 
 #include <bigsmall/archive/unpack.hpp>
+#include <bigsmall/archive/unpack_shards.hpp>
 
 #include "commands/base_options.hpp"
+#include "commands/layout_options.hpp"
+#include "commands/paths.hpp"
 #include "commands/restored_output.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -21,12 +24,18 @@ struct decompress_result {
 decompress_result work(const arguments& given) {
     decompress_result result;
     result.source = given.positional(0);
-    result.output = restored_output(given, result.source);
+    const auto layout = layout_of(given);
+    result.output = layout && !given.has("output") ? default_directory(result.source).string()
+                                                   : restored_output(given, result.source);
+    if (layout && result.output == "-")
+        throw usage_error("shards are several files, which standard output cannot take");
     work_session session(given, show_ratio::no);
     archive::unpack_options options;
     session.apply_to(options, given);
     options.base = base_of(given, session, options);
-    result.unpacked = restore_to(result.output, result.source, options, session);
+    result.unpacked = layout
+                          ? archive::unpack_shards(result.source, result.output, *layout, options, session.executor())
+                          : restore_to(result.output, result.source, options, session);
     result.seconds = session.finish();
     return result;
 }
@@ -80,6 +89,10 @@ command_spec decompress_command() {
              "before the last check, since a stream cannot be taken back: of what came before an error, use nothing.",
              "A patch, which 'compress --delta-from' wrote, needs --base: it is refused with another base than the one "
              "that it was made against, before anything is written.",
+             "With --shards or --size-gb, OUT is a directory of safetensors files laid out anew: layers stay whole, "
+             "what "
+             "is outside of them is in the first, and model.safetensors.index.json says where each tensor is. Every "
+             "tensor is compared with its MD5.",
              "A directory X-bs or X-bsr is restored as X, one of another name as NAME-restored."},
         .positionals = {{.name = "SRC", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = {{.name = "output",
@@ -90,6 +103,13 @@ command_spec decompress_command() {
                          "X.safetensors for X.bs or X.bsr, or the directory X when it holds a directory; see above",
                      .kind = value_kind::path},
                     base_option(),
+                    {.name = "shards",
+                     .value = "N",
+                     .help = "Write exactly N safetensors files, of about one size. Goes before --size-gb."},
+                    {.name = "size-gb",
+                     .value = "N",
+                     .help =
+                         "Write safetensors files of up to N GB (10^9 bytes); a layer that is larger gets its own."},
                     force_option(),
                     threads_option(),
                     json_option(),
@@ -99,6 +119,7 @@ command_spec decompress_command() {
         .examples = {{"bigsmall decompress model.bs", "Writes model.safetensors, or the directory model."},
                      {"bigsmall decompress patch.bs --base base.safetensors", "A patch, as 'apply' does it."},
                      {"bigsmall decompress model.bs -o back.safetensors", "Under another name."},
+                     {"bigsmall decompress model.bs -o model --shards 4", "Four files and their index."},
                      {"bigsmall decompress model.bs -o - | sha256sum", "Without touching the disk."}},
         .json = fields(),
         .run = run,

@@ -110,6 +110,12 @@ public:
 
     std::uint64_t position() const override { return position_; }
 
+    /// Makes what was written so far readable under temporary(). Throws: errc::io.
+    void flush() {
+        detail::write_all(file_.get(), buffer_, name_);
+        buffer_.clear();
+    }
+
     /// The name of the file while it is unfinished, for whoever wants to clean up from outside.
     const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
@@ -147,11 +153,6 @@ private:
             if (errno != EEXIST) break;
         }
         throw detail::system_error("create the output file", name_, errno);
-    }
-
-    void flush() {
-        detail::write_all(file_.get(), buffer_, name_);
-        buffer_.clear();
     }
 
     std::filesystem::path target_, temporary_;

@@ -201,7 +201,7 @@ TEST_CASE("malformed sections are refused", "[io][index]") {
 TEST_CASE("sections that a later version may add are passed over or refused", "[io][index]") {
     const container_index index = make_sample().index;
     byte_buffer raw = encode_index(index);
-    for (const int b : {64, 2, 9, 9, 200, 0})
+    for (const int b : {70, 2, 9, 9, 200, 0})
         raw.push_back(static_cast<std::uint8_t>(b));
     CHECK(decode_index(raw, feature_lean_index, encode_receipts(index)) == index);
     byte_buffer required = encode_index({});

@@ -140,6 +140,7 @@ struct container_index {
     std::vector<base_file> base_files;     ///< patch: at least one; else none
     std::vector<base_tensor> base_tensors; ///< each is in a part of an image
     std::vector<base_image> images;        ///< each belongs to one content of this file
+    byte_buffer joined; ///< of a shard: the index of the one container that it is a part of; opaque here
 
     bool is_patch() const noexcept { return !base_files.empty(); }
     /// Contents that are no bundles come first; each has a receipt.

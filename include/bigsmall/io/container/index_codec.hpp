@@ -36,6 +36,11 @@ inline byte_buffer encode_index(const container_index& index) {
     const detail::byte_writer shared = detail::write_shared_blocks(index);
     if (!shared.written().empty()) detail::write_section(out, detail::index_section::shared_blocks, shared);
     if (index.is_patch()) detail::write_section(out, detail::index_section::base, detail::base_writer(index).write());
+    if (!index.joined.empty()) {
+        detail::byte_writer joined;
+        joined.bytes(index.joined);
+        detail::write_section(out, detail::index_section::joined, joined);
+    }
     return out.take();
 }
 

@@ -42,7 +42,8 @@ public:
             require(tag > last, "its sections are not in order");
             require(may_follow(tag, last), "a section is missing");
             last = tag;
-            if (tag >= first_optional_section) continue;
+            const bool optional = tag >= first_optional_section;
+            if (optional && tag != static_cast<unsigned>(index_section::joined)) continue;
             read_section(static_cast<index_section>(tag), body);
             require(body.finished(), "a section is malformed");
         }
@@ -72,9 +73,15 @@ private:
             require(patch_, "a section is of an unknown kind");
             read_receipts(); // all contents are known; some are of base tensors, too
             return base_reader(index_, in).read();
+        case index_section::joined: return read_joined(in);
         }
         // Tags in between come with a required-feature bit, which was checked before.
         require(false, "a section is of an unknown kind");
+    }
+
+    void read_joined(byte_cursor& in) {
+        const bytes_view bytes = in.take(in.left());
+        index_.joined.assign(bytes.begin(), bytes.end());
     }
 
     void read_general(byte_cursor& in) {

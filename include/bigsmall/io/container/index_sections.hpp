@@ -15,6 +15,7 @@ enum class index_section : std::uint8_t {
     bundles = 6,       ///< only with feature_bundles
     shared_blocks = 7, ///< may be there with feature_lean_index
     base = 8,          ///< only with feature_patch
+    joined = 64,       ///< optional
 };
 
 /// Sections from this tag on may be passed over by a reader that does not know them.

@@ -61,6 +61,16 @@ public:
         number_blocks();
     }
 
+    /// A container that is being written: its blocks are in `file`, up to `payload_end`, and its index is known.
+    /// Throws: errc::invalid_argument when the index breaks a rule or describes blocks that are not there.
+    container_reader(std::shared_ptr<const source> file, container_index index, std::uint64_t payload_end)
+        : file_(std::move(file)), index_(std::move(index)) {
+        check_index(index_, errc::invalid_argument);
+        footer_.copy_a_offset = payload_end;
+        check_within_payload(index_, payload_end, errc::invalid_argument);
+        number_blocks();
+    }
+
     const container_index& index() const noexcept { return index_; }
     const source& file() const noexcept { return *file_; }
     const container_footer& footer() const noexcept { return footer_; }
