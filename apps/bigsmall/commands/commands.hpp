@@ -16,6 +16,7 @@ command_spec stat_command();
 command_spec diff_command();
 command_spec transcode_command();
 command_spec reshard_command();
+command_spec migrate_command();
 command_spec benchmark_command();
 command_spec help_command();
 command_spec generate_command();

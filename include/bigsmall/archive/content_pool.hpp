@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -50,13 +51,12 @@ inline content_key key_of_bundle(const io::container_index& index, std::uint32_t
                                  const std::vector<std::uint32_t>& slices) {
     content_key key = key_of(index.contents[bundle]);
     io::detail::byte_writer all;
-    all.fixed(key.blocks);
     for (const std::uint32_t slice : slices) {
         all.fixed(index.contents[slice].raw_bytes);
         all.bytes(index.contents[slice].md5);
     }
     key.md5 = {};
-    key.blocks = io::checksum(all.written());
+    store_le(key.md5.data(), io::checksum(all.written()));
     return key;
 }
 
@@ -92,6 +92,7 @@ public:
             if (content.is_slice())
                 content.bundle += static_cast<std::uint32_t>(index_.contents.size() - bundles_.size());
         index_.bundles = static_cast<std::uint32_t>(bundles_.size());
+        remember_recoded();
     }
 
     const io::container_index& index() const noexcept { return index_; }
@@ -102,10 +103,18 @@ public:
         return numbers_.at(container).at(content);
     }
 
-    /// Where blocks like those of `content` are; null when they are nowhere.
+    /// Where the blocks of a content are; null when they are nowhere.
     const content_place* find(const content_key& key) const {
         const auto at = known_.find(key);
         return at == known_.end() ? nullptr : &at->second.place;
+    }
+
+    /// The number here of a content with the same bytes, however it is coded: with its receipt and size, or of a bundle
+    /// with those of its slices.
+    std::optional<std::uint32_t> find_recoded(content_key key) const {
+        const auto at = recoded_.find(without_blocks(key));
+        if (at == recoded_.end()) return std::nullopt;
+        return at->second;
     }
 
 private:
@@ -113,6 +122,22 @@ private:
         std::uint32_t number = 0; // in index_, or in bundles_ for a bundle
         content_place place;
     };
+
+    static content_key without_blocks(content_key key) noexcept {
+        key.block_bytes = key.blocks = 0;
+        return key;
+    }
+
+    void remember_recoded() {
+        const auto slices = slices_of(index_);
+        for (std::uint32_t i = 0; i < index_.contents.size(); ++i) {
+            if (index_.contents[i].blocks.empty()) continue;
+            const bool bundle = i >= index_.first_bundle();
+            const content_key key =
+                bundle ? key_of_bundle(index_, i, slices[i - index_.first_bundle()]) : key_of(index_.contents[i]);
+            recoded_.try_emplace(without_blocks(key), i);
+        }
+    }
 
     void add_own(const opened_container& container, std::size_t c) {
         const io::container_index& index = container.index();
@@ -133,7 +158,9 @@ private:
             add_bundle(container, c, static_cast<std::uint32_t>(index.first_bundle() + b), slices[b]);
     }
 
-    static std::uint64_t range_of(std::size_t c) noexcept { return static_cast<std::uint64_t>(c) * most_file_bytes; }
+    static std::uint64_t range_of(std::size_t c) noexcept {
+        return (static_cast<std::uint64_t>(c) + 1) * most_file_bytes;
+    }
 
     std::uint32_t add_content(const opened_container& container, std::uint32_t i, io::content_entry content,
                               std::size_t c) {
@@ -227,6 +254,7 @@ private:
     std::vector<std::uint32_t> first_slices_;         // of each bundle, in index_
     std::vector<std::vector<std::uint32_t>> numbers_; // of each container's contents, in index_
     std::map<content_key, known_content> known_;
+    std::map<content_key, std::uint32_t> recoded_;         // without what says how they are coded
     std::vector<std::uint32_t> base_files_, base_tensors_; // of the container that is being added
     std::map<std::tuple<std::uint32_t, std::string, std::uint64_t, io::md5_digest>, std::uint32_t> known_tensors_;
     std::uint64_t borrowed_at_ = std::uint64_t{1} << 62;

@@ -134,16 +134,22 @@ private:
 
     /// Finds the blocks of a model and compares its tensors with those that are there.
     bool fill(joined_model& model) const {
-        const io::container_index& index = model.index;
+        io::container_index& index = model.index;
         model.places.resize(index.contents.size());
         const auto slices = slices_of(index);
-        for (std::uint32_t i = 0; i < index.contents.size(); ++i) {
-            if (index.contents[i].blocks.empty()) continue;
+        const std::vector<std::uint32_t> order = order_of_places(index);
+        for (const std::uint32_t i : order) {
             const bool bundle = i >= index.first_bundle();
-            const content_place* place = pool_.find(bundle ? key_of_bundle(index, i, slices[i - index.first_bundle()])
-                                                           : key_of(index.contents[i]));
-            if (place == nullptr) return false;
-            model.places[i] = *place;
+            const content_key key =
+                bundle ? key_of_bundle(index, i, slices[i - index.first_bundle()]) : key_of(index.contents[i]);
+            if (const content_place* place = pool_.find(key)) {
+                model.places[i] = *place;
+            } else if (const auto number = pool_.find_recoded(key)) {
+                take_coding(index.contents[i], pool_.index().contents[*number]);
+                model.places[i] = pool_.places()[*number];
+            } else {
+                return false;
+            }
         }
         model.tensors = tensors_of(index, index.members[0], [](std::uint32_t content) { return content; });
         if (model.tensors.size() != tensors_.size()) return false;
@@ -151,8 +157,15 @@ private:
             const auto at = tensors_.find(tensor.name);
             if (at == tensors_.end() || !same_tensor(at->second.tensor, pool_.index(), tensor, index)) return false;
         }
-        finish_index(model, order_of_places(index));
+        finish_index(model, order);
         return true;
+    }
+
+    /// A shard may have been migrated since: its blocks are other ones of the same bytes.
+    static void take_coding(io::content_entry& content, const io::content_entry& other) {
+        content.block_bytes = other.block_bytes;
+        content.offset = other.offset;
+        content.blocks = other.blocks;
     }
 
     static void finish_index(joined_model& model, const std::vector<std::uint32_t>& order) {

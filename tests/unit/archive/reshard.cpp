@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/open_model.hpp>
 #include <bigsmall/archive/reader.hpp>
 #include <bigsmall/archive/reshard.hpp>
 #include <bigsmall/archive/unpack_shards.hpp>
@@ -152,7 +153,7 @@ TEST_CASE("a directory of shards is divided and joined with all that lies in it"
         CHECK_FALSE(joined.original);
         CHECK(read_tree(dir / (name + "-1")) == read_tree(dir / (name + "-direct")));
         CHECK(tensors_in(dir / (name + "-1")) == tensors);
-        for (const std::string result : {name + "-3", name + "-1"}) {
+        for (const std::string& result : {name + "-3", name + "-1"}) {
             CHECK(verify(dir / result).ok);
             CHECK(read_file(dir / result / "config.json") == read_file(dir / "model" / "config.json"));
             CHECK(read_file(dir / result / "onnx/deep/notes.bin") == read_file(dir / "model" / "onnx/deep/notes.bin"));
