@@ -121,7 +121,7 @@ private:
             try {
                 joined_model model;
                 model.index = decode_joined(container->index().joined);
-                model.known_hash = true;
+                model.known_hash = model.index.members[0].sha256 != io::sha256_digest{};
                 if (!fill(model)) continue;
                 return model;
             } catch (error& e) {

@@ -298,8 +298,9 @@ TEST_CASE("patches are divided and joined with their base", "[archive][reshard]"
     pack(dir / "tuned.safetensors", dir / "tuned.bs");
     CHECK(tensors_in(dir / "restored.bs") == tensors_in(dir / "tuned.bs"));
     // Each shard names what it needs of the base, and no more.
-    for (const archive::opened_container& shard : archive::opened_archive(dir / "three").containers())
-        CHECK(shard.index().base_tensors.size() < 6);
+    const archive::opened_archive whole(dir / "patch.bs"), three(dir / "three");
+    for (const archive::opened_container& shard : three.containers())
+        CHECK(shard.index().base_tensors.size() < whole.containers()[0].index().base_tensors.size());
     archive::unpack_shards(dir / "patch.bs", dir / "straight", {3, 0}, unpacking, e);
     pack(dir / "straight", dir / "straight.bs");
     CHECK(tensors_in(dir / "straight.bs") == tensors_in(dir / "tuned.bs"));
