@@ -6,27 +6,30 @@
 # model FILE LAYERS ELEMS : layers of one matrix of ELEMS BF16 values and two small vectors each, between an embedding and
 # a head that are one tensor, and a norm. FILE's tensors come in the order in which frameworks name them, not by number.
 model() {
-    local file=$1 layers=$2 elems=$3 json='{"__metadata__":{"format":"pt"}' at=0 i part=$work/.part
-    : >"$part"
-    add() { # NAME SHAPE < BYTES
-        cat >"$work/.tensor"
+    local file=$1 layers=$2 elems=$3 json='{"__metadata__":{"format":"pt"}' at=0 i
+    : >"$work/.data"
+    add() { # NAME SHAPE : the bytes are in .tensor
         local bytes
         bytes=$(stat -c %s "$work/.tensor")
         json+=",\"$1\":{\"dtype\":\"BF16\",\"shape\":$2,\"data_offsets\":[$at,$((at + bytes))]}"
         at=$((at + bytes))
-        cat "$work/.tensor" >>"$part"
+        cat "$work/.tensor" >>"$work/.data"
     }
-    noise $((elems * 2)) 1 >"$work/.embedding"
-    add lm_head.weight "[$elems]" <"$work/.embedding"
-    add model.embed_tokens.weight "[$elems]" <"$work/.embedding"
+    noise $((elems * 2)) 1 >"$work/.tensor"
+    add lm_head.weight "[$elems]"
+    add model.embed_tokens.weight "[$elems]"
     for i in $(seq 0 $((layers - 1)) | sort); do
-        noise 128 $((i + 40)) | add "model.layers.$i.input_layernorm.weight" '[64]'
-        noise $((elems * 2)) $((i + 2)) | add "model.layers.$i.mlp.up_proj.weight" "[2,$((elems / 2))]"
-        noise 128 $((i + 80)) | add "model.layers.$i.post_attention_layernorm.weight" '[64]'
+        noise 128 $((i + 40)) >"$work/.tensor"
+        add "model.layers.$i.input_layernorm.weight" '[64]'
+        noise $((elems * 2)) $((i + 2)) >"$work/.tensor"
+        add "model.layers.$i.mlp.up_proj.weight" "[2,$((elems / 2))]"
+        noise 128 $((i + 80)) >"$work/.tensor"
+        add "model.layers.$i.post_attention_layernorm.weight" '[64]'
     done
-    noise 128 99 | add model.norm.weight '[64]'
-    safetensors "$file" "$json}   " <"$part"
-    rm -f "$part" "$work"/.embedding "$work"/.tensor
+    noise 128 99 >"$work/.tensor"
+    add model.norm.weight '[64]'
+    safetensors "$file" "$json}   " <"$work/.data"
+    rm -f "$work/.data" "$work/.tensor"
 }
 
 # shards DIR : "file tensor" of every tensor, by the map for loaders.
@@ -44,9 +47,8 @@ sha=$(sha256sum <model.safetensors)
 for point in balanced storage inference; do
     expect 0 reshard $point.bs --output-dir $point-3 --shards 3
     silent "$err"
-    [[ $(listing $point-3) == $(printf '.\n./bigsmall.index.json\n./model-0000%d-of-00003.bs\n./model.safetensors.index.json' |
-        head -0; printf '%s\n' . ./bigsmall.index.json ./model-00001-of-00003.bs ./model-00002-of-00003.bs \
-        ./model-00003-of-00003.bs ./model.safetensors.index.json) ]] || fail "files: $(listing $point-3)"
+    [[ $(ls -A $point-3 | tr '\n' ' ') == "bigsmall.index.json model-00001-of-00003.bs model-00002-of-00003.bs \
+model-00003-of-00003.bs model.safetensors.index.json " ]] || fail "files: $(ls -A $point-3)"
     expect 0 verify $point-3
     expect 0 reshard $point-3 --output-dir $point-1 --join --threads 3
     same $point-1/model.bs $point.bs
@@ -84,10 +86,25 @@ expect 0 compress restored -o packed.bs
 for i in 1 2 3; do
     expect 0 decompress balanced-3/model-0000$i-of-00003.bs -o one.safetensors -f
     same one.safetensors restored/model-0000$i-of-00003.safetensors
-    [[ $(strings -n 4 one.safetensors | grep -o '"[a-z_.0-9]*":{"dtype"' | cut -d'"' -f2 | sort | tr '\n' ' ') == \
+    [[ $(grep -ao '"[a-z_.0-9]*":{"dtype"' one.safetensors | cut -d'"' -f2 | sort | tr '\n' ' ') == \
         "$(grep "^model-0000$i" placed | cut -d' ' -f2 | sort | tr '\n' ' ')" ]] || fail "shard $i has other tensors"
     said one.safetensors '"__metadata__":{"format":"pt"}'
 done
+
+# The same layout straight from a container, with headers of its own.
+expect 0 decompress balanced.bs -o straight --shards 3 --json
+valid_json "$out" || fail "decompress --json is not valid"
+[[ $(ls straight | wc -l) == 4 ]] || fail "straight: $(ls straight)"
+expect 0 diff straight model.safetensors
+expect 0 decompress balanced-3 -o straight-2 --shards 3 --threads 2
+same_tree straight straight-2
+expect 0 decompress balanced.bs -o small --size-gb 0.00005
+(($(ls small/*.safetensors | wc -l) > 3)) || fail "by size: $(ls small)"
+expect 0 diff small model.safetensors
+expect 2 decompress balanced.bs -o x --shards 14
+absent x
+expect 2 decompress balanced.bs -o - --shards 2
+expect 6 decompress balanced.bs -o small --shards 2
 
 # By size: as many as needed; a layer that is larger than that gets a shard of its own.
 expect 0 reshard balanced.bs --output-dir by-size --size-gb 0.00005 --json

@@ -215,8 +215,10 @@ unpack_result unpack_shards(const std::filesystem::path& archive, const std::fil
         result.files.push_back(directory.final_path(name));
         result.restored_bytes += member.raw_bytes;
     }
-    for (const detail::carried_file& file : source.carried())
+    for (const detail::carried_file& file : source.carried()) {
+        source.inputs().require_apart(directory.final_path(file.record.file));
         detail::place_carried(directory, file, options, result, e);
+    }
     if (shards.size() > 1)
         detail::place_text(directory, source.folder() + std::string(hub_index_name),
                            encode_hub_index(tensor_bytes, map), result);
