@@ -46,9 +46,6 @@ public:
         : options_(options), archive_(path) {
         archive_.require_whole();
         if (!archive_.sharded()) refuse_shard();
-        if (writes() && options.backup == keep_backup::yes)
-            for (const opened_container& container : archive_.containers())
-                io::require_no_backup(std::filesystem::canonical(container.path), options.existing);
         for (const opened_container& container : archive_.containers()) {
             for (const io::content_entry& content : container.index().contents)
                 if (content.home == 0 && !content.is_slice())
@@ -175,14 +172,21 @@ private:
         return std::move(result_);
     }
 
+    /// Only what is replaced is looked at: a second run, which finds nothing to gain, does not mind the first one's.
+    void make_backups() {
+        std::vector<std::filesystem::path> paths;
+        for (const finished_file& done : finished_)
+            paths.push_back(std::filesystem::canonical(archive_.containers()[done.container].path));
+        for (const std::filesystem::path& path : paths)
+            io::require_no_backup(path, options_.existing);
+        for (const std::filesystem::path& path : paths) {
+            io::make_backup(path, options_.existing);
+            result_.backups.push_back(io::backup_of(path));
+        }
+    }
+
     void replace_files() {
-        if (options_.backup == keep_backup::yes)
-            for (const finished_file& done : finished_) {
-                const std::filesystem::path path =
-                    std::filesystem::canonical(archive_.containers()[done.container].path);
-                io::make_backup(path, options_.existing);
-                result_.backups.push_back(io::backup_of(path));
-            }
+        if (options_.backup == keep_backup::yes) make_backups();
         for (finished_file& done : finished_)
             done.file->commit();
         if (!archive_.sharded()) return;
