@@ -231,8 +231,8 @@ std::vector<option_spec> options() {
              .kind = value_kind::path},
             {.name = "sha256",
              .value = "HASH",
-             .help = "Also compare with the published SHA-256 of the original: 64 digits, or a file of lines as sha256sum "
-                     "writes them, of which the archive must have every file. The original is not needed."},
+             .help = "Also compare with the published SHA-256 of the original: 64 digits, or a file of lines as "
+                     "sha256sum writes them, of which the archive must have every file. The original is not needed."},
             base_option(),
             {.name = "verbose", .help = "Print how much was checked as well."},
             threads_option(),
@@ -264,7 +264,8 @@ command_spec verify_command() {
                      {"bigsmall verify --fast model.bs", "The structure only."},
                      {"bigsmall verify --sample 0.001 model.bs", "A thousandth of the weights."},
                      {"bigsmall verify model.bs --source model.safetensors", "Against the original."},
-                     {"bigsmall verify model.bs --sha256 SHA256SUMS", "Against the hashes that were published with it."}},
+                     {"bigsmall verify model.bs --sha256 SHA256SUMS",
+                      "Against the hashes that were published with it."}},
         .json = fields(),
         .run = run,
     };

@@ -38,6 +38,7 @@ _bigsmall() {
         "verify --sample") return ;;
         "verify --seed") return ;;
         "verify --source") _bigsmall_files "$word"; return ;;
+        "verify --sha256") return ;;
         "verify --base") _bigsmall_files "$word"; return ;;
         "verify --threads") return ;;
         "stat --sort") _bigsmall_words "$word" "ratio size name"; return ;;
@@ -91,7 +92,7 @@ _bigsmall() {
             fi ;;
         verify)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--fast --sample --seed --source --base --verbose --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--fast --sample --seed --source --sha256 --base --verbose --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;

@@ -129,7 +129,7 @@ TEST_CASE("images and base tensors cost at most 8.25 times the bytes behind them
         CHECK(again(*index) == *index);
 }
 
-TEST_CASE("a container of 1 KiB makes the reader take less than 64 MiB, whatever its index announces", "[io][hostile]") {
+TEST_CASE("a container of 1 KiB takes less than 64 MiB, whatever its index announces", "[io][hostile]") {
     // Extents of no bytes are the dearest, one byte each, and zstd makes them thousands of times smaller.
     const auto bomb_of = [](std::uint64_t raw_bytes) {
         io::detail::byte_writer extents;
