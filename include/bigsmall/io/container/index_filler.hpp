@@ -13,7 +13,7 @@
 
 namespace bigsmall::io::detail {
 
-inline constexpr std::uint8_t filler_section = 64; ///< readers pass over it
+inline constexpr std::uint8_t filler_section = 255; ///< behind all others; readers pass over it
 
 /// Appends a section so large, and so hard to compress, that max_raw_index_bytes() of the container allows what it
 /// announces. `announced`: bytes of the raw index and the receipts so far; `file_bytes`: those of the container.
