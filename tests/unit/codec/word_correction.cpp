@@ -167,12 +167,14 @@ TEST_CASE("anything may be given as a word and as erasures", "[codec][ecc]") {
         if (changed) REQUIRE(plain::is_word(as_symbols(word)));
         if (!changed) REQUIRE(word == before);
     }
-    word_array word = encoded(10);
-    word[3] ^= 1;
-    const word_array before = word;
-    for (const std::vector<std::uint8_t>& erasures :
-         {std::vector<std::uint8_t>{255}, {3, 3}, std::vector<std::uint8_t>(33, 1)}) {
-        CHECK(!ecc::correct(word, erasures));
-        CHECK(word == before);
+    for (const std::uint8_t error : {std::uint8_t{0}, std::uint8_t{1}}) {
+        word_array word = encoded(10);
+        word[3] ^= error;
+        const word_array before = word;
+        for (const std::vector<std::uint8_t>& erasures :
+             {std::vector<std::uint8_t>{255}, {3, 3}, std::vector<std::uint8_t>(33, 1)}) {
+            CHECK(!ecc::correct(word, erasures));
+            CHECK(word == before);
+        }
     }
 }

@@ -85,8 +85,8 @@ inline std::size_t extend_locator(const syndromes& sums, std::size_t erased, sma
     return length;
 }
 
-/// Adds the error at each zero of the locator. False if there are not as many zeros as there should be.
-inline bool add_errors(const syndromes& sums, const small_polynomial& locator, std::size_t length,
+/// Adds the error at each zero of the locator; whether that gives a word of the code is another question.
+inline void add_errors(const syndromes& sums, const small_polynomial& locator,
                        std::span<std::uint8_t, word_symbols> word) noexcept {
     syndromes evaluator{}; // sums times locator, below z^32
     for (std::size_t n = 0; n < parity_symbols; ++n)
@@ -95,17 +95,14 @@ inline bool add_errors(const syndromes& sums, const small_polynomial& locator, s
     small_polynomial derivative{}; // of odd powers only
     for (std::size_t i = 1; i < locator.size(); i += 2)
         derivative[i - 1] = locator[i];
-    std::size_t found = 0;
     for (std::size_t row = 0; row < word_symbols; ++row) {
         const auto x = static_cast<std::uint8_t>(row + 1);
         const std::uint8_t z = quotient(1, x);
         if (value_at(locator, z) != 0) continue;
         const std::uint8_t slope = value_at(derivative, z);
-        if (slope == 0) return false;
+        if (slope == 0) continue; // twice the same zero: no errors explain the sums
         word[row] ^= product(x, quotient(value_at(evaluator, z), slope));
-        ++found;
     }
-    return found == length;
 }
 
 } // namespace detail
@@ -129,7 +126,7 @@ inline std::optional<unsigned> correct(std::span<std::uint8_t, word_symbols> wor
     if (2 * length > parity_symbols + erasures.size()) return std::nullopt;
     std::array<std::uint8_t, word_symbols> corrected;
     std::copy(word.begin(), word.end(), corrected.begin());
-    if (!detail::add_errors(sums, locator, length, corrected)) return std::nullopt;
+    detail::add_errors(sums, locator, corrected);
     if (!detail::all_zero(detail::syndromes_of(corrected))) return std::nullopt;
     unsigned changed = 0;
     for (std::size_t row = 0; row < word_symbols; ++row)
