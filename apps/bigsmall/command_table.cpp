@@ -8,9 +8,10 @@ namespace bigsmall::app {
 
 const std::vector<command_spec>& command_table() {
     static const std::vector<command_spec> table{
-        compress_command(), decompress_command(), apply_command(), squash_command(),   transcode_command(),
-        reshard_command(),  migrate_command(),    info_command(),  verify_command(),   stat_command(),
-        diff_command(),     benchmark_command(),  help_command(),  generate_command(),
+        compress_command(),  decompress_command(), apply_command(),   squash_command(),
+        transcode_command(), reshard_command(),    migrate_command(), info_command(),
+        verify_command(),    ecc_command(),        repair_command(),  stat_command(),
+        diff_command(),      benchmark_command(),  help_command(),    generate_command(),
     };
     return table;
 }

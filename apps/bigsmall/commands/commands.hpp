@@ -12,6 +12,8 @@ command_spec apply_command();
 command_spec squash_command();
 command_spec info_command();
 command_spec verify_command();
+command_spec ecc_command();
+command_spec repair_command();
 command_spec stat_command();
 command_spec diff_command();
 command_spec transcode_command();

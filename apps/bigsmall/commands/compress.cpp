@@ -9,6 +9,7 @@
 #include <bigsmall/archive/squash.hpp>
 
 #include "commands/compress_base.hpp"
+#include "commands/compress_ecc.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -31,6 +32,7 @@ struct compress_result {
     request asked;
     base_choice base;
     archive::pack_result packed;
+    parity_result parity;
     double seconds = 0;
 };
 
@@ -61,6 +63,8 @@ request read_request(const arguments& given) {
         throw usage_error("--per-shard needs a directory, and '" + asked.source + "' is a file");
     if (asked.to_stdout && asked.per_shard)
         throw usage_error("--per-shard writes several files, which cannot go to standard output");
+    if (asked.to_stdout && given.has("ecc"))
+        throw usage_error("--ecc writes a file beside the output, and standard output has no such place");
     if (asked.to_stdout && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
     if (given.has("output") && asked.output.empty()) throw usage_error("--output needs a name");
     if (asked.output.empty()) asked.output = default_archive(asked.source, asked.per_shard, directory).string();
@@ -93,8 +97,10 @@ compress_result work(const request& asked, const arguments& given) {
         result.packed = archive::pack_to(asked.source, out, options, session.executor());
     } else {
         options.per_shard = asked.per_shard;
+        make_way_for_parity(asked.output, given);
         result.packed = pack_source(asked, options, session);
     }
+    result.parity = write_parity(result.packed, given, session);
     result.seconds = session.finish();
     return result;
 }
@@ -106,8 +112,9 @@ std::string text_of(const compress_result& result) {
     return "compressed " + printable(result.asked.source) + " -> " + target + "\n" +
            "  source:     " + with_thousands(raw) + " bytes\n" + "  compressed: " + with_thousands(stored) +
            " bytes (" + percent_text(stored, raw) + ")\n" + "  saved:      " + difference(raw, stored) + " bytes\n" +
-           base_text(result.base, result.packed) + removed_text(result.packed.removed_files) +
-           "  elapsed:    " + fixed(result.seconds, 1) + "s  " + speed(raw, result.seconds) + "\n";
+           parity_text(result.parity, stored) + base_text(result.base, result.packed) +
+           removed_text(result.packed.removed_files) + "  elapsed:    " + fixed(result.seconds, 1) + "s  " +
+           speed(raw, result.seconds) + "\n";
 }
 
 json absent_json(const archive::pack_result& packed) {
@@ -141,6 +148,7 @@ json json_of(const compress_result& result) {
             {"absent_shards", absent_json(packed)},
             {"files", std::move(files)},
             {"removed_files", paths_json(packed.removed_files)},
+            {"ecc", parity_json(result.parity)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
@@ -186,6 +194,8 @@ std::vector<json_field> fields() {
         {"removed_files", "array of strings",
          "with --per-shard -f: what only the index of the older output listed; a file that was changed stays"},
         {"elapsed_seconds", "number", "wall time, three places"}};
+    for (const json_field& field : parity_fields())
+        all.push_back(field);
     for (const json_field& field : base_fields())
         all.push_back(field);
     return all;
@@ -211,6 +221,7 @@ std::vector<option_spec> options() {
                  "keys and values of small models) as one stream, where that is measured smaller. Those "
                  "of less than 4 KiB are always coded together where that is smaller. --storage does this "
                  "anyway."}};
+    all.push_back(ecc_option());
     for (const option_spec& option : base_options())
         all.push_back(option);
     for (const option_spec& option :

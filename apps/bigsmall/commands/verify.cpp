@@ -5,9 +5,11 @@
 #include <random>
 
 #include <bigsmall/archive/verify.hpp>
+#include <bigsmall/archive/verify_parity.hpp>
 #include <bigsmall/archive/verify_published.hpp>
 
 #include "commands/base_options.hpp"
+#include "commands/problems.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
@@ -74,31 +76,23 @@ archive::verify_report run_mode(const request& asked, const archive::verify_opti
                                 parallel::tbb_executor& executor) {
     switch (asked.mode) {
     case verify_mode::fast: return archive::verify_fast(asked.file, options);
-    case verify_mode::sample:
-        return archive::verify_sample(asked.file, *asked.fraction, asked.seed, options, executor);
+    case verify_mode::sample: return archive::verify_sample(asked.file, *asked.fraction, asked.seed, options, executor);
     case verify_mode::source: return archive::verify_against(asked.file, asked.source, options, executor);
     case verify_mode::full: break;
     }
-    return archive::verify(asked.file, options, executor);
+    archive::verify_report report = archive::verify(asked.file, options, executor);
+    archive::verify_parity(asked.file, options, report, executor);
+    return report;
 }
 
-std::string problem_line(const archive::damage& found) {
-    std::string line = found.file;
-    if (!found.member.empty()) line += ": " + found.member;
-    if (!found.tensor.empty()) line += ": tensor " + found.tensor;
-    // A block is named in the words already when it was the container that found it damaged.
-    if (found.block && found.what.rfind("block ", 0) != 0) {
-        line += ": block " + std::to_string(*found.block);
-        if (found.offset) line += " at byte " + std::to_string(*found.offset);
-    } else if (!found.block && found.offset) {
-        line += ": at byte " + std::to_string(*found.offset);
-        if (!found.member.empty()) line += " of the restored file";
-    }
-    return (found.redundant ? "DAMAGED: " : "") + printable(line + ": " + found.what) + "\n";
-}
-
-// Of damage that has cost nothing yet.
-std::string advice(verify_mode mode) {
+// Of damage that has cost nothing yet, or that parity may undo.
+std::string advice(const verify_result& result) {
+    if (result.report.ok) return {};
+    if (has_parity(result.asked.file))
+        return "There is parity: 'bigsmall repair " + printable(result.asked.file) +
+               " --check' tells whether it brings back what is damaged.\n";
+    if (!result.report.only_redundant()) return {};
+    const verify_mode mode = result.asked.mode;
     const bool all = mode == verify_mode::full || mode == verify_mode::source;
     return std::string(all ? "Every tensor and every file is intact, but" : "What was checked is intact, but") +
            " the archive is not as it was written. Make it again: decompress it and\n"
@@ -107,44 +101,25 @@ std::string advice(verify_mode mode) {
 
 std::string totals(const verify_result& result) {
     const archive::verify_report& report = result.report;
-    return "checked " + with_thousands(report.tensors_checked) + " of " +
-           with_thousands(report.tensors_total) + " tensors, " + with_thousands(report.blocks_checked) +
-           " blocks, " + exact_size(report.bytes_checked) + " in " + with_thousands(report.files) +
-           " files, " + fixed(result.seconds, 1) + "s  " + speed(report.bytes_checked, result.seconds) + "\n";
+    return "checked " + with_thousands(report.tensors_checked) + " of " + with_thousands(report.tensors_total) +
+           " tensors, " + with_thousands(report.blocks_checked) + " blocks, " + exact_size(report.bytes_checked) +
+           " in " + with_thousands(report.files) + " files, " + fixed(result.seconds, 1) + "s  " +
+           speed(report.bytes_checked, result.seconds) + "\n";
 }
 
 std::string text_of(const verify_result& result, bool verbose) {
     std::string text;
-    for (const archive::damage& found : result.report.problems) text += problem_line(found);
-    if (result.report.only_redundant()) text += advice(result.asked.mode);
+    for (const archive::damage& found : result.report.problems)
+        text += problem_line(found);
+    text += advice(result);
     if (result.asked.mode == verify_mode::sample)
         text += "sampled " + with_thousands(result.report.blocks_checked) + " of " +
-                with_thousands(result.report.blocks_total) + " blocks, --seed " +
-                std::to_string(result.asked.seed) + "\n";
+                with_thousands(result.report.blocks_total) + " blocks, --seed " + std::to_string(result.asked.seed) +
+                "\n";
     if (verbose) text += totals(result);
     if (result.report.base_missing && result.report.ok)
         text += "This is a patch: its stored bytes are whole. What it restores is checked with --base BASE.\n";
     return text + (result.report.ok ? "OK\n" : "FAIL\n");
-}
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-    return value ? json(*value) : json(nullptr);
-}
-
-json problems_json(const std::vector<archive::damage>& problems) {
-    json list = json::array();
-    for (const archive::damage& found : problems)
-        list.push_back({{"kind", bigsmall::name_of(found.code)},
-                        {"file", found.file},
-                        {"member", found.member},
-                        {"tensor", found.tensor},
-                        {"block", or_null(found.block)},
-                        {"offset", or_null(found.offset)},
-                        {"bytes", or_null(found.bytes)},
-                        {"redundant", found.redundant},
-                        {"what", found.what}});
-    return list;
 }
 
 json json_of(const verify_result& result) {
@@ -188,7 +163,7 @@ exit_code run(const arguments& given) {
 }
 
 std::vector<json_field> fields() {
-    return {
+    std::vector<json_field> all{
         {"command", "string", "\"verify\""},
         {"file", "string", "FILE as given"},
         {"mode", "string", "full, fast, sample or source"},
@@ -202,17 +177,13 @@ std::vector<json_field> fields() {
         {"fraction", "number or null", "the value of --sample"},
         {"seed", "integer or null", "repeats the same sample with --seed"},
         {"base_missing", "boolean", "a patch without its base: checksums of stored bytes were compared, no weights"},
-        {"problems", "array", "what is wrong; empty when ok"},
-        {"problems[].kind", "string", "corrupt, truncated, mismatch, missing, unsupported ..."},
-        {"problems[].file", "string", "the file of the archive"},
-        {"problems[].member", "string", "the source file in it, or empty"},
-        {"problems[].tensor", "string", "the tensor, or empty"},
-        {"problems[].block", "integer or null", "number of the block in the tensor"},
-        {"problems[].offset", "integer or null", "first byte: of file for a block, else of member"},
-        {"problems[].bytes", "integer or null", "how many bytes from there"},
-        {"problems[].redundant", "boolean", "a copy or padding is damaged: nothing is lost yet"},
-        {"problems[].what", "string", "the problem in words"},
-        {"elapsed_seconds", "number", "wall time, three places"}};
+        {"problems", "array", "what is wrong; empty when ok"}};
+    for (const json_field& field : problem_fields({"problems[].kind", "problems[].file", "problems[].member",
+                                                   "problems[].tensor", "problems[].block", "problems[].offset",
+                                                   "problems[].bytes", "problems[].redundant", "problems[].what"}))
+        all.push_back(field);
+    all.push_back({"elapsed_seconds", "number", "wall time, three places"});
+    return all;
 }
 
 std::vector<option_spec> options() {
@@ -257,7 +228,10 @@ command_spec verify_command() {
              "The header, the index and the footer of a .bs file are there twice or can be done without (the index is "
              "there once where a second copy would make the archive larger than its source). Damage of one of "
              "them loses nothing, and decompress passes over it; verify calls it DAMAGED and the answer is FAIL, "
-             "because the next damage may be the last. An archive like that is to be made again."},
+             "because the next damage may be the last. An archive like that is to be made again, or repaired.",
+             "When there is a FILE.ecc, which 'ecc' and 'compress --ecc' write, it is checked as well, unless --fast, "
+             "--sample or --source is given; damage of it is DAMAGED, too. What it can do for a damaged FILE, 'repair "
+             "--check' tells."},
         .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = options(),
         .examples = {{"bigsmall verify model.bs", "Everything."},

@@ -277,8 +277,8 @@ private:
             const std::uint64_t place = earlier.begin + at;
             const auto number = static_cast<std::size_t>(place / old.block_bytes);
             room.resize(static_cast<std::size_t>(io::raw_block_bytes(old, number)));
-            decode_block(*source_, old, number, source_->reader->block_offset(old, number), room,
-                         options_.codec, *memory);
+            decode_block(*source_, old, number, source_->reader->block_offset(old, number), room, options_.codec,
+                         *memory);
             const bytes_view there = bytes_view(room).subspan(static_cast<std::size_t>(place % old.block_bytes));
             const std::size_t both = std::min<std::size_t>(there.size(), raw.size() - static_cast<std::size_t>(at));
             if (!std::equal(there.begin(), there.begin() + static_cast<std::ptrdiff_t>(both),

@@ -58,6 +58,13 @@ public:
         return path;
     }
 
+    /// The file of that name, for which place() has given a place, is not to appear after all.
+    void give_up(const std::string& name) {
+        std::error_code ignored;
+        std::filesystem::remove(staging_ / name, ignored);
+        std::erase(names_, name);
+    }
+
     /// The directory that is asked for.
     const std::filesystem::path& target() const noexcept { return target_; }
 

@@ -116,6 +116,20 @@ public:
         buffer_.clear();
     }
 
+    /// Writes over bytes that were written already. Throws: errc::invalid_argument beyond them; errc::io.
+    void overwrite(std::uint64_t offset, bytes_view bytes) {
+        if (offset > position_ || bytes.size() > position_ - offset)
+            throw error(errc::invalid_argument, "only what was written can be written over").in_file(name_);
+        flush();
+        while (!bytes.empty()) {
+            const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) throw detail::system_error("write", name_, n < 0 ? errno : ENOSPC).at_offset(offset);
+            bytes = bytes.subspan(static_cast<std::size_t>(n));
+            offset += static_cast<std::uint64_t>(n);
+        }
+    }
+
     /// The name of the file while it is unfinished, for whoever wants to clean up from outside.
     const std::filesystem::path& temporary() const noexcept { return temporary_; }
 

@@ -20,8 +20,8 @@
 
 namespace bigsmall::io {
 
-/// Its size is that of the moment of opening, and never changed. As long as it lives, no other one can be made for the
-/// same file, in no process.
+/// Its size is that of the moment of opening, and changes by resize() only. As long as it lives, no other one can be
+/// made for the same file, in no process.
 class in_place_file final : public source {
 public:
     /// Throws: errc::missing; errc::invalid_argument when a symbolic link leads to the file; errc::invalid_input when
@@ -58,6 +58,13 @@ public:
     void write(std::uint64_t offset, bytes_view bytes) {
         detail::require_range(name_, size(), offset, bytes.size());
         detail::write_all_at(operations_, file_.get(), bytes, offset, name_);
+    }
+
+    /// Cuts the file, or adds zeros. Throws: errc::io.
+    void resize(std::uint64_t bytes) {
+        if (const int failed = operations_.resize(file_.get(), bytes))
+            throw detail::system_error("change the size of the file", name_, failed);
+        facts_.st_size = static_cast<off_t>(bytes);
     }
 
     /// To the disk. Throws: errc::io.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSL-1.0
+#include "commands/compress_ecc.hpp"
+
+#include <array>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include <bigsmall/archive/protect.hpp>
+
+namespace bigsmall::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_parity(const fs::path& path) {
+    std::array<char, io::ecc_magic.size()> first{};
+    std::ifstream in(path, std::ios::binary);
+    return in.read(first.data(), first.size()) && std::string_view(first.data(), first.size()) == io::ecc_magic;
+}
+
+void remove_parity(const fs::path& path) {
+    std::error_code failed;
+    if (!fs::remove(path, failed) && failed)
+        throw error(errc::io, "cannot remove the parity of the older output: " + failed.message())
+            .in_file(path.string());
+}
+
+// Containers of an older output, wherever in it they lie.
+void remove_parity_below(const fs::path& directory) {
+    std::vector<fs::path> found;
+    std::error_code failed;
+    for (fs::recursive_directory_iterator at(directory, failed), end; !failed && at != end; at.increment(failed))
+        if (at->path().string().ends_with(".bs.ecc") && at->is_regular_file(failed) && is_parity(at->path()))
+            found.push_back(at->path());
+    for (const fs::path& path : found)
+        remove_parity(path);
+}
+
+} // namespace
+
+option_spec ecc_option() {
+    return {.name = "ecc",
+            .help = "Also write OUT.ecc, parity of 14.6 % of OUT, with --per-shard one for each .bs: 'repair' brings "
+                    "back with it what is damaged later. See 'ecc --help'."};
+}
+
+void make_way_for_parity(const fs::path& output, const arguments& given) {
+    std::error_code failed;
+    if (!fs::exists(given.positional(0), failed)) return; // there will be no output
+    if (given.has("per-shard")) {
+        if (given.has("force")) remove_parity_below(output);
+        return;
+    }
+    const fs::path sidecar = io::ecc_path(output);
+    if (!fs::exists(fs::symlink_status(sidecar, failed))) return;
+    if (!given.has("force"))
+        throw error(errc::exists, "this is there already and would be taken for the parity of the output")
+            .in_file(sidecar.string());
+    if (is_parity(sidecar)) remove_parity(sidecar);
+}
+
+parity_result write_parity(const archive::pack_result& packed, const arguments& given, work_session& session) {
+    parity_result result;
+    if (!given.has("ecc")) return result;
+    archive::run_options options;
+    session.apply_to(options, given);
+    for (const archive::packed_file& file : packed.files) {
+        if (given.has("per-shard") && file.path.extension() != ".bs") continue;
+        result.files.push_back(io::ecc_path(file.path));
+        result.bytes += archive::protect(file.path, result.files.back(), options, session.executor()).sidecar_bytes;
+    }
+    return result;
+}
+
+std::string parity_text(const parity_result& parity, std::uint64_t compressed_bytes) {
+    if (parity.files.empty()) return {};
+    return "  parity:     " + with_thousands(parity.bytes) + " bytes (" + percent_text(parity.bytes, compressed_bytes) +
+           " of that)\n";
+}
+
+json parity_json(const parity_result& parity) {
+    if (parity.files.empty()) return nullptr;
+    return {{"bytes", parity.bytes}, {"files", paths_json(parity.files)}};
+}
+
+std::vector<json_field> parity_fields() {
+    return {{"ecc", "object or null", "with --ecc: the parity"},
+            {"ecc.bytes", "integer", "bytes of it"},
+            {"ecc.files", "array of strings", "where it lies"}};
+}
+
+} // namespace bigsmall::app

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# ecc: parity of any file, beside it or elsewhere, the same from any number of threads.
+. "$(dirname "$0")/lib.sh"
+
+small_model model.safetensors
+expect 0 compress model.safetensors
+cp model.bs before.bs
+
+expect 0 ecc model.bs
+said "$out" "protected model.bs -> model.bs.ecc"
+same model.bs before.bs
+expect 0 ecc model.bs -o elsewhere.ecc --threads 1 --quiet
+silent "$out"
+same model.bs.ecc elsewhere.ecc
+expect 0 ecc model.bs -o three.ecc --threads 3
+same model.bs.ecc three.ecc
+(($(stat -c %s model.bs.ecc) * 5 < $(stat -c %s model.bs))) || fail "the parity is too large"
+
+# Nothing is overwritten unasked, and never the file itself.
+expect 6 ecc model.bs
+expect 0 ecc model.bs -f --json
+valid_json "$out" || fail "not JSON: $(cat "$out")"
+[[ $(json_value "$out" parity_bytes) == "$(stat -c %s model.bs.ecc)" ]] || fail "parity_bytes: $(cat "$out")"
+expect 2 ecc model.bs -o model.bs -f
+same model.bs before.bs
+expect 4 ecc nothing.bs
+expect 3 ecc .
+expect 2 ecc model.bs -o -
+expect 2 ecc
+
+# Files that are no archives, however small.
+for bytes in 0 1 223 5000; do
+    head -c $bytes model.bs >file
+    expect 0 ecc file -f
+    expect 0 repair file --check
+done
+[[ -z $(find . -name '*.partial') ]] || fail "left behind: $(find . -name '*.partial')"
+
+# compress --ecc: the same as ecc afterwards.
+rm -f ./*.bs ./*.ecc
+expect 0 compress model.safetensors --ecc
+said "$out" "parity:"
+mv model.bs.ecc made.ecc
+expect 0 ecc model.bs
+same made.ecc model.bs.ecc
+expect 2 compress model.safetensors -o - --ecc
+expect 6 compress model.safetensors --ecc
+expect 0 compress model.safetensors --storage --ecc -f --json
+valid_json "$out" || fail "not JSON: $(cat "$out")"
+expect 0 repair model.bs --check
+# An older parity is never left beside a new archive, nor taken for one.
+expect 0 compress model.safetensors --inference -f
+absent model.bs.ecc
+echo mine >model.bs.ecc
+rm model.bs
+expect 6 compress model.safetensors
+said "$err" "model.bs.ecc"
+absent model.bs
+expect 0 compress model.safetensors -f
+[[ $(cat model.bs.ecc) == mine ]] || fail "a file that is no parity was removed"
+rm model.bs.ecc
+
+# One for each container of a directory.
+mkdir -p tree/sub
+cp model.safetensors tree/a.safetensors
+cp model.safetensors tree/sub/b.safetensors
+echo '{}' >tree/config.json
+expect 0 compress tree --per-shard --ecc
+exists tree-bs/a.bs.ecc
+exists tree-bs/sub/b.bs.ecc
+absent tree-bs/config.json.ecc
+expect 0 repair tree-bs/sub/b.bs --check
+expect 0 verify tree-bs
+expect 0 decompress tree-bs -o back
+same_tree tree back
+expect 0 compress tree --per-shard --storage -f
+absent tree-bs/a.bs.ecc
+absent tree-bs/sub/b.bs.ecc
+
+# verify looks at the parity as well.
+expect 0 compress model.safetensors --ecc -f
+expect 0 verify model.bs --verbose
+said "$out" "2 files"
+printf XXXX | dd of=model.bs.ecc bs=1 seek=1000 conv=notrunc 2>/dev/null
+expect 1 verify model.bs
+said "$out" "DAMAGED: model.bs.ecc: the parity itself is damaged"
+expect 0 verify model.bs --fast
+expect 0 ecc model.bs -f
+printf XXXX | dd of=model.bs bs=1 seek=1000 conv=notrunc 2>/dev/null
+expect 1 verify model.bs
+said "$out" "bigsmall repair model.bs"
+expect 3 decompress model.bs -o never
+said "$err" "bigsmall repair"
+expect 0 repair model.bs --in-place
+expect 0 verify model.bs
+cp model.bs.ecc old.ecc
+expect 0 compress model.safetensors --storage -f
+cp old.ecc model.bs.ecc
+expect 1 verify model.bs
+said "$out" "DAMAGED: model.bs.ecc"
+finish

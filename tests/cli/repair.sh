@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSL-1.0
+# repair: what was damaged comes back, and what cannot is told.
+. "$(dirname "$0")/lib.sh"
+
+small_model model.safetensors
+expect 0 compress model.safetensors
+expect 0 ecc model.bs
+cp model.bs good.bs
+cp model.bs.ecc good.ecc
+size=$(stat -c %s model.bs)
+
+reset() { cp good.bs model.bs; cp good.ecc model.bs.ecc; }
+# zeros FILE OFFSET BYTES
+zeros() { dd if=/dev/zero of="$1" bs=1 seek="$2" count="$3" conv=notrunc 2>/dev/null; }
+
+# Whole: nothing to do.
+expect 0 repair model.bs --check
+said "$out" "model.bs: whole"
+expect 0 repair model.bs --in-place
+expect 0 repair model.bs -o copy.bs
+same copy.bs good.bs
+expect 6 repair model.bs -o copy.bs
+expect 0 repair model.bs -o copy.bs -f
+
+# A hole of an eighth, anywhere: header, blocks, index, footer.
+hole=$((size / 8))
+for at in 0 1000 $((size / 2)) $((size - hole)); do
+    reset
+    zeros model.bs "$at" "$hole"
+    cp model.bs damaged.bs
+    expect 1 repair model.bs --check
+    said "$out" "can be repaired"
+    same model.bs damaged.bs
+    expect 0 repair model.bs -o repaired.bs -f
+    same repaired.bs good.bs
+    same model.bs damaged.bs
+    expect 0 repair model.bs --in-place
+    said "$out" "repaired model.bs"
+    same model.bs good.bs
+    expect 0 verify model.bs
+done
+
+# A byte every 40: more checksums fail than not.
+reset
+for ((at = 7; at < size; at += 40)); do printf '%s\n' "$at"; done |
+    while read -r at; do printf X | dd of=model.bs bs=1 seek="$at" conv=notrunc 2>/dev/null; done
+expect 0 repair model.bs --in-place --json
+valid_json "$out" || fail "not JSON: $(cat "$out")"
+[[ $(json_value "$out" whole) == false && $(json_value "$out" repairable) == true ]] || fail "$(cat "$out")"
+same model.bs good.bs
+
+# Its end is missing, or something is behind it.
+reset
+truncate -s $((size - 3000)) model.bs
+expect 0 repair model.bs -o repaired.bs -f
+said "$out" "3,000 bytes are missing at its end"
+same repaired.bs good.bs
+expect 0 repair model.bs --in-place
+same model.bs good.bs
+echo more >>model.bs
+expect 1 repair model.bs --check
+expect 0 repair model.bs --in-place
+same model.bs good.bs
+
+# The parity is damaged, too.
+for at in 0 100 $(($(stat -c %s good.ecc) - 500)); do
+    reset
+    zeros model.bs 500 2000
+    zeros model.bs.ecc "$at" 400
+    expect 1 repair model.bs --check
+    said "$out" "is damaged itself"
+    expect 0 repair model.bs --in-place
+    same model.bs good.bs
+    same model.bs.ecc good.ecc
+done
+
+# Beyond repair: told, with the tensors, and what is there is written.
+reset
+zeros model.bs 100 $((size / 3))
+cp model.bs damaged.bs
+expect 1 repair model.bs --check
+said "$out" "LOST: tensor model.layers.0.self_attn.q_proj.weight"
+expect 1 repair model.bs -o rest.bs --json
+valid_json "$out" || fail "not JSON: $(cat "$out")"
+[[ $(json_value "$out" repairable) == false ]] || fail "$(cat "$out")"
+exists rest.bs
+expect 1 repair model.bs --in-place
+same model.bs damaged.bs
+
+# The parity of another file, none, something else.
+reset
+head -c "$size" /dev/urandom >other.bs
+cp model.bs.ecc other.bs.ecc
+expect 3 repair other.bs -o never.bs
+said "$err" "parity of another file"
+absent never.bs
+cp other.bs before.bs
+expect 3 repair other.bs --in-place
+same other.bs before.bs
+rm other.bs.ecc
+expect 3 repair other.bs --check
+said "$err" "there is no other.bs.ecc"
+expect 4 repair other.bs --check --ecc nothing.ecc
+expect 3 repair model.bs --check --ecc good.bs
+expect 0 repair model.bs --check --ecc good.ecc
+
+# Two copies, each beyond repair by itself: with parity, and without.
+reset
+zeros model.bs 100 $((size / 3))
+cp good.bs second.bs
+zeros second.bs 0 40
+zeros second.bs $((size - 400)) 200
+expect 1 repair model.bs --check
+expect 0 repair model.bs --from second.bs -o repaired.bs -f
+same repaired.bs good.bs
+rm model.bs.ecc
+expect 1 repair model.bs --check
+expect 0 repair model.bs --from second.bs -o repaired.bs -f
+same repaired.bs good.bs
+cp model.bs damaged.bs
+expect 0 repair damaged.bs --from second.bs --in-place
+same damaged.bs good.bs
+expect 0 compress model.safetensors --storage -o another.bs
+expect 3 repair model.bs --from another.bs -o never.bs
+said "$err" "not a copy"
+absent never.bs
+
+# The model that was packed: its blocks are coded again.
+for point in storage balanced inference; do
+    expect 0 compress model.safetensors --$point -o point.bs -f
+    cp point.bs broken.bs
+    zeros broken.bs 0 70
+    zeros broken.bs 5000 3
+    expect 1 repair broken.bs --check
+    said "$out" "LOST: tensor model.layers.1.self_attn.q_proj.weight"
+    expect 0 repair broken.bs --from model.safetensors -o repaired.bs -f
+    same repaired.bs point.bs
+    cp broken.bs broken2.bs
+    expect 0 repair broken2.bs --from model.safetensors --in-place
+    same broken2.bs point.bs
+done
+
+# What a container holds twice or can do without, with nothing else at hand.
+rm -f ./*.ecc
+index=$(od -An -tu8 -j $((size - 96 + 16)) -N 8 good.bs)
+second=$(od -An -tu8 -j $((size - 96 + 24)) -N 8 good.bs)
+stored=$(od -An -tu8 -j $((size - 96 + 32)) -N 8 good.bs)
+for at in 10 $((index - 40)) $((index + 10)) $((index + stored + 20)) $((second + 10)) $((size - 50)); do
+    cp good.bs model.bs
+    zeros model.bs "$at" 16
+    expect 1 verify model.bs
+    expect 1 repair model.bs --check
+    said "$out" "can be repaired"
+    expect 0 repair model.bs -o repaired.bs -f
+    same repaired.bs good.bs
+    expect 0 repair model.bs --in-place
+    same model.bs good.bs
+done
+((index != second)) || fail "the sample should have two copies of its index"
+truncate -s $((size - 300)) model.bs
+expect 0 repair model.bs --in-place
+same model.bs good.bs
+echo more >>model.bs
+expect 0 repair model.bs --in-place
+same model.bs good.bs
+head -c 3000 good.bs >model.bs
+expect 3 repair model.bs -o never.bs
+absent never.bs
+cp good.bs model.bs
+cp good.ecc model.bs.ecc 2>/dev/null || expect 0 ecc model.bs
+
+# Usage.
+expect 2 repair model.bs
+expect 2 repair model.bs -o a --in-place
+expect 2 repair model.bs --check -o a
+expect 2 repair model.bs -o model.bs -f
+expect 2 repair model.bs -o model.bs.ecc -f
+expect 2 repair model.bs -o -
+ln -s model.bs link.bs
+expect 2 repair link.bs --in-place
+[[ -z $(find . -name '*.partial') ]] || fail "left behind: $(find . -name '*.partial')"
+finish
