@@ -17,6 +17,7 @@ enum class exit_code : int {
     bad_input = 3,
     io = 4,
     refused = 6,
+    unfinished = 75, ///< EX_TEMPFAIL of sysexits.h
     interrupted = 130,
 };
 
@@ -32,6 +33,7 @@ inline constexpr std::array exit_codes{
     exit_code_line{exit_code::bad_input, "an input file is broken, of a kind not read here, or not the one needed"},
     exit_code_line{exit_code::io, "a file is missing, or a read or a write failed"},
     exit_code_line{exit_code::refused, "the output exists already and -f was not given"},
+    exit_code_line{exit_code::unfinished, "ended by SIGTERM, and the same command with --resume continues"},
     exit_code_line{exit_code::interrupted, "interrupted (143 when ended by SIGTERM, 129 by SIGHUP, 131 by SIGQUIT)"},
 };
 

@@ -34,9 +34,6 @@ said "$err" "did you mean '--per-shard'?"
 wrong "unknown option '--thread'" compress --thread=2 x   # a beginning is not the option
 wrong "unknown option '-z'" compress -z x
 wrong "unknown option '-fx'" compress x -fx
-for later in --ecc --resume; do
-    wrong "unknown option '$later'" compress x "$later"
-done
 
 wrong "missing argument SRC" compress
 wrong "missing argument FILE" verify --fast

@@ -10,6 +10,7 @@
 
 #include "commands/compress_base.hpp"
 #include "commands/compress_ecc.hpp"
+#include "commands/compress_resume.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -25,6 +26,7 @@ struct request {
     bool per_shard = false;
     bool to_stdout = false;
     bool group_streams = false;
+    bool resume = false;
     archive::operating_point point = archive::operating_point::balanced;
 };
 
@@ -55,6 +57,7 @@ request read_request(const arguments& given) {
                   .output = given.value("output").value_or(""),
                   .per_shard = given.has("per-shard"),
                   .group_streams = given.has("group-streams"),
+                  .resume = given.has("resume"),
                   .point = point_among(given)};
     asked.to_stdout = asked.output == "-";
     std::error_code ignored; // the library says in words what is wrong with the source
@@ -65,6 +68,11 @@ request read_request(const arguments& given) {
         throw usage_error("--per-shard writes several files, which cannot go to standard output");
     if (asked.to_stdout && given.has("ecc"))
         throw usage_error("--ecc writes a file beside the output, and standard output has no such place");
+    if (asked.to_stdout && asked.resume)
+        throw usage_error("--resume keeps what is done beside the output, and standard output has no such place");
+    if (asked.per_shard && asked.resume)
+        throw usage_error("--resume does not know --per-shard yet",
+                          "write one file with --resume, of which 'bigsmall reshard' makes shards");
     if (asked.to_stdout && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
     if (given.has("output") && asked.output.empty()) throw usage_error("--output needs a name");
     if (asked.output.empty()) asked.output = default_archive(asked.source, asked.per_shard, directory).string();
@@ -76,18 +84,21 @@ archive::pack_result pack_source(const request& asked, const archive::pack_optio
     std::error_code failed;
     if (!options.base || fs::is_directory(asked.source, failed) || !archive::detail::leads_to_archive(asked.source))
         return archive::pack(asked.source, asked.output, options, session.executor());
+    if (asked.resume)
+        throw usage_error("--resume needs the files of a model, and '" + asked.source + "' is an archive",
+                          "decompress it first");
     archive::unpack_options how;
     how.cancel = options.cancel;
     return archive::pack_archive(asked.source, how, asked.output, options, session.executor());
 }
 
-compress_result work(const request& asked, const arguments& given) {
+// What is done when it throws is in `result`.
+void work(const request& asked, const arguments& given, compress_result& result) {
     work_session session(given, show_ratio::yes);
     archive::pack_options options;
     options.tune(asked.point);
     options.group_streams |= asked.group_streams;
     session.apply_to(options, given);
-    compress_result result;
     result.asked = asked;
     result.base = choose_base(given, asked.to_stdout ? "" : asked.output, session, options);
     if (!result.base.path.empty())
@@ -98,11 +109,13 @@ compress_result work(const request& asked, const arguments& given) {
     } else {
         options.per_shard = asked.per_shard;
         make_way_for_parity(asked.output, given);
+        resume_notes notes(asked.output, given);
+        options.resume.wanted = asked.resume;
+        options.resume.listener = &notes;
         result.packed = pack_source(asked, options, session);
     }
     result.parity = write_parity(result.packed, given, session);
     result.seconds = session.finish();
-    return result;
 }
 
 std::string text_of(const compress_result& result) {
@@ -141,6 +154,7 @@ json json_of(const compress_result& result) {
             {"compressed_bytes", packed.compressed_bytes},
             {"saved_bytes", static_cast<std::int64_t>(packed.source_bytes - packed.compressed_bytes)},
             {"ratio_pct", percent_json(packed.compressed_bytes, packed.source_bytes)},
+            {"resumed_bytes", packed.resumed_bytes},
             {"tensors", packed.tensors},
             {"duplicate_tensors", packed.duplicate_tensors},
             {"base", base_json(result.base, result.packed)},
@@ -161,7 +175,16 @@ void refuse_terminal(const request& asked, const arguments& given) {
 exit_code run(const arguments& given) {
     const request asked = read_request(given);
     refuse_terminal(asked, given);
-    const compress_result result = work(asked, given);
+    if (!asked.resume && !asked.to_stdout) warn_of_unfinished(asked.output);
+    compress_result result;
+    try {
+        work(asked, given, result);
+    } catch (error& failure) {
+        if (!result.packed.files.empty()) throw; // what has failed comes after the output
+        if (asked.resume && failure.code() == errc::cancelled) return tell_stopped(asked.output);
+        if (asked.resume && failure.code() == errc::io) failure.with_hint(kept_hint(asked.output));
+        throw;
+    }
     warn_of_absent(result.packed);
     warn_of_useless_base(result.base, result.packed, given);
     if (given.has("json"))
@@ -183,6 +206,7 @@ std::vector<json_field> fields() {
         {"compressed_bytes", "integer", "bytes of all files written"},
         {"saved_bytes", "integer", "source_bytes - compressed_bytes; negative when it grew"},
         {"ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
+        {"resumed_bytes", "integer", "with --resume: bytes of the source that an earlier run had compressed already"},
         {"tensors", "integer", "tensors in the source"},
         {"duplicate_tensors", "integer", "tensors whose bytes were there already and are stored once"},
         {"absent_shards", "array of strings",
@@ -220,7 +244,12 @@ std::vector<option_spec> options() {
          .help = "Code tensors of up to 64 KiB that have one role in many layers (norms, biases, routers, "
                  "keys and values of small models) as one stream, where that is measured smaller. Those "
                  "of less than 4 KiB are always coded together where that is smaller. --storage does this "
-                 "anyway."}};
+                 "anyway."},
+        {.name = "resume",
+         .help = "Keep what is done in the directory OUT.progress, and go on from there when it is there "
+                 "already: after a kill, a power cut, a full disk. The file is the same, byte for byte, as that "
+                 "of a run that nothing stopped. A source that has changed is compressed from the beginning. "
+                 "SIGTERM ends such a run with exit code 75."}};
     all.push_back(ecc_option());
     for (const option_spec& option : base_options())
         all.push_back(option);
@@ -251,6 +280,8 @@ command_spec compress_command() {
         .examples = {{"bigsmall compress model.safetensors", "Writes model.bs."},
                      {"bigsmall compress ./llama -o llama.bs", "A whole directory in one file."},
                      {"bigsmall compress ./llama --per-shard", "Writes the directory llama-bs."},
+                     {"bigsmall compress ./llama -o llama.bs --resume",
+                      "Again after it was stopped: goes on where it was."},
                      {"bigsmall compress model.safetensors --storage", "As small as it gets, for an archive."},
                      {"bigsmall compress tuned.safetensors --delta-from base.safetensors -o p.bs",
                       "A patch: 'bigsmall apply base.safetensors p.bs' gives the fine-tune back."},

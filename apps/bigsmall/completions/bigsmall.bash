@@ -56,7 +56,7 @@ _bigsmall() {
     case "$verb" in
         compress)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--output -o --per-shard --storage --balanced --inference --group-streams --delta-from --base --auto-delta --base-dir --force-delta --force -f --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--output -o --per-shard --storage --balanced --inference --group-streams --resume --delta-from --base --auto-delta --base-dir --force-delta --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
