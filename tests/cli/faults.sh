@@ -24,6 +24,10 @@ expect 0 compress in/model.safetensors -o in/model.bs
 expect 0 compress in/directory --per-shard -o in/shards
 expect 0 compress in/tuned.safetensors --delta-from in/model.safetensors -o in/patch.bs
 sums_of() { (cd "$1" && find . -type f -exec sha256sum {} + | sort); }
+expect 0 ecc in/model.bs
+cp in/model.bs in/broken.bs && cp in/model.bs.ecc in/broken.bs.ecc
+head -c 300 /dev/zero | dd of=in/broken.bs bs=1 seek=20000 conv=notrunc 2>/dev/null
+expect 0 compress in/model.safetensors --inference -o in/fast.bs
 inputs=$(sums_of in)
 
 # run_with FAULT AT ARGUMENT... : the tool with a fault, in the directory box; sets `code` and `met`.
@@ -42,6 +46,7 @@ run_with() {
 
 # What a killed or failed run may leave: hidden names that the next run passes over.
 leftovers() { (cd box && find . -mindepth 1 -maxdepth 1 ! -name "$1" ! -name '.*.partial' ! -name '.*.partial.*'); }
+hidden() { find box -name '.*.partial*'; }
 
 # check KIND AT OUTPUT WHAT : after a run; `wanted` has the right output.
 check() {
@@ -72,40 +77,89 @@ check() {
     [[ -z $(leftovers "$3") ]] || fail "$what: left behind $(leftovers "$3" | tr '\n' ' ')"
     # Only where the removal itself has failed, or the program was killed, may something hidden be left.
     if [[ $kind != kill && $kind != again && $met != unlink* && $met != remove ]]; then
-        [[ -z $(find box -name '.*.partial*') ]] || fail "$what: left behind $(find box -name '.*.partial*')"
+        [[ -z $(hidden) ]] || fail "$what: left behind $(hidden)"
     fi
 }
 
-# faults OUTPUT ARGUMENT... : all faults in a command that writes OUTPUT.
-faults() {
-    local output=$1 kind at total step
+# each_fault COMMAND ARGUMENT... : calls `COMMAND KIND AT` after a run of the tool with each fault in turn, in a box that
+# `fill_box` has filled.
+each_fault() {
+    local after=$1 kind at total step
     shift
-    rm -rf box wanted && mkdir box
-    run_with count 0 "$@"
-    ((code == 0)) || { fail "bigsmall $*: $(head -c 300 "$err")"; return; }
-    mv "box/$output" wanted
     for kind in eio enospc eintr short kill; do
+        fill_box
         run_with "$kind" 0 "$@"
-        rm -rf box && mkdir box
         total=$calls
         ((total > 0)) || fail "$1, $kind: no call was counted"
         step=$(((total + 19) / 20))
         [[ ${BIGSMALL_FAULTS:-} == all ]] && step=1
         for ((at = 1; at <= total; at += step)); do
+            fill_box
             run_with "$kind" "$at" "$@"
-            [[ $kind == kill ]] || [[ $met != - ]] || fail "$1, $kind at call $at: it was not met"
-            check "$kind" "$at" "$output" "$1"
+            [[ $kind == kill || $met != - ]] || fail "$1, $kind at call $at: it was not met"
+            "$after" "$kind" "$at" "$@"
             tries=$((tries + 1))
             tried[$kind]=$((${tried[$kind]:-0} + 1))
-            if [[ $kind == kill && $((at % (step * 4))) == 1 ]]; then
-                run_with none 0 "$@" -f
-                ((code == 0)) || fail "$1: a run after a killed one: exit code $code: $(head -c 300 "$err")"
-                check again "$at" "$output" "$1"
-            fi
-            rm -rf box && mkdir box
         done
     done
     [[ $(sums_of in) == "$inputs" ]] || fail "$1: an input has changed"
+}
+
+fill_box() { rm -rf box && mkdir box; }
+
+# faults OUTPUT ARGUMENT... : all faults in a command that writes OUTPUT.
+faults() {
+    output_of_run=$1
+    shift
+    fill_box
+    rm -rf wanted
+    run_with count 0 "$@"
+    ((code == 0)) || { fail "bigsmall $*: $(head -c 300 "$err")"; return; }
+    mv "box/$output_of_run" wanted
+    each_fault check_output "$@"
+}
+
+check_output() {
+    local kind=$1 at=$2
+    shift 2
+    check "$kind" "$at" "$output_of_run" "$1"
+    [[ $kind == kill && $((at % 4)) == 1 ]] || return
+    run_with none 0 "$@" -f
+    ((code == 0)) || fail "$1: a run after a killed one: exit code $code: $(head -c 300 "$err")"
+    check again "$at" "$output_of_run" "$1"
+}
+
+# in_place OLD FILE ARGUMENT... : all faults in a command that changes FILE, a copy of ../in/OLD: it is the old one or the new
+# one, or the same command again makes it the new one.
+in_place() {
+    old=in/$1 changed=box/$2
+    shift 2
+    fill_box() { rm -rf box && mkdir box && cp "$old" "$changed" && { [[ ! -e $old.ecc ]] || cp "$old.ecc" "$changed.ecc"; }; }
+    fill_box
+    rm -rf wanted
+    run_with count 0 "$@"
+    ((code == 0)) || { fail "bigsmall $*: $(head -c 300 "$err")"; return; }
+    mv "$changed" wanted
+    each_fault check_in_place "$@"
+    fill_box() { rm -rf box && mkdir box; }
+}
+
+check_in_place() {
+    local kind=$1 what="$3, $1 at call $2 ($met)"
+    shift 2
+    if ((code == 0)); then
+        cmp -s "$changed" wanted || fail "$what: exit code 0 and not the new file"
+    elif [[ $kind == eintr || $kind == short ]]; then
+        fail "$what: exit code $code: $(head -c 300 "$err")"
+    elif [[ $kind != kill ]]; then
+        grep -q 'bigsmall: error: .*: ' "$err" || fail "$what: nothing was said: $(head -c 300 "$err")"
+    fi
+    [[ ! -e $changed.bak ]] || cmp -s "$changed.bak" "$old" || fail "$what: the backup is not the old file"
+    cmp -s "$changed" wanted && return
+    [[ $1 == repair ]] || cmp -s "$changed" "$old" || fail "$what: neither the old file nor the new one"
+    rm -f "$changed.bak"
+    run_with none 0 "$@"
+    cmp -s "$changed" wanted || fail "$what: the same command again gives not the new file: $(head -c 300 "$err")"
 }
 
 faults out.bs compress ../in/model.safetensors -o out.bs
@@ -115,6 +169,11 @@ faults restored decompress ../in/shards -o restored
 faults patch.bs compress ../in/tuned.safetensors --delta-from ../in/model.safetensors -o patch.bs
 faults out.safetensors apply ../in/model.safetensors ../in/patch.bs -o out.safetensors
 faults out.bsr transcode ../in/model.bs out.bsr
+faults model.ecc ecc ../in/model.bs -o model.ecc
+faults out.bs repair ../in/broken.bs -o out.bs
+faults parts reshard ../in/model.bs --output-dir parts --shards 2
+in_place fast.bs fast.bs migrate fast.bs --storage
+in_place broken.bs broken.bs repair broken.bs --in-place
 
 for kind in "${!tried[@]}"; do note "$kind: ${tried[$kind]} runs"; done
 note "$tries runs with a fault, $failures failures"

@@ -108,13 +108,18 @@ void work(const request& asked, const arguments& given, compress_result& result)
         result.packed = archive::pack_to(asked.source, out, options, session.executor());
     } else {
         options.per_shard = asked.per_shard;
-        make_way_for_parity(asked.output, given);
+        require_place_for_parity(asked.output, given);
         resume_notes notes(asked.output, given);
         options.resume.wanted = asked.resume;
         options.resume.listener = &notes;
         result.packed = pack_source(asked, options, session);
     }
-    result.parity = write_parity(result.packed, given, session);
+    try {
+        result.parity = write_parity(result.packed, given, session);
+    } catch (error& failure) {
+        failure.with_hint("the output is complete; 'bigsmall ecc' makes its parity");
+        throw;
+    }
     result.seconds = session.finish();
 }
 

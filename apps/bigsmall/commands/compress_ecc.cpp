@@ -19,22 +19,14 @@ bool is_parity(const fs::path& path) {
     return in.read(first.data(), first.size()) && std::string_view(first.data(), first.size()) == io::ecc_magic;
 }
 
-void remove_parity(const fs::path& path) {
+// That of an older output: 'repair' would refuse it, but nobody should have to find that out.
+void remove_parity_of(const fs::path& file) {
+    const fs::path sidecar = io::ecc_path(file);
     std::error_code failed;
-    if (!fs::remove(path, failed) && failed)
+    if (!fs::is_regular_file(fs::symlink_status(sidecar, failed)) || !is_parity(sidecar)) return;
+    if (!fs::remove(sidecar, failed) && failed)
         throw error(errc::io, "cannot remove the parity of the older output: " + failed.message())
-            .in_file(path.string());
-}
-
-// Containers of an older output, wherever in it they lie.
-void remove_parity_below(const fs::path& directory) {
-    std::vector<fs::path> found;
-    std::error_code failed;
-    for (fs::recursive_directory_iterator at(directory, failed), end; !failed && at != end; at.increment(failed))
-        if (at->path().string().ends_with(".bs.ecc") && at->is_regular_file(failed) && is_parity(at->path()))
-            found.push_back(at->path());
-    for (const fs::path& path : found)
-        remove_parity(path);
+            .in_file(sidecar.string());
 }
 
 } // namespace
@@ -45,23 +37,21 @@ option_spec ecc_option() {
                     "back with it what is damaged later. See 'ecc --help'."};
 }
 
-void make_way_for_parity(const fs::path& output, const arguments& given) {
+void require_place_for_parity(const fs::path& output, const arguments& given) {
+    if (given.has("force") || given.has("per-shard")) return;
     std::error_code failed;
-    if (!fs::exists(given.positional(0), failed)) return; // there will be no output
-    if (given.has("per-shard")) {
-        if (given.has("force")) remove_parity_below(output);
-        return;
-    }
     const fs::path sidecar = io::ecc_path(output);
     if (!fs::exists(fs::symlink_status(sidecar, failed))) return;
-    if (!given.has("force"))
-        throw error(errc::exists, "this is there already and would be taken for the parity of the output")
-            .in_file(sidecar.string());
-    if (is_parity(sidecar)) remove_parity(sidecar);
+    throw error(errc::exists, "this is there already and would be taken for the parity of the output")
+        .in_file(sidecar.string());
 }
 
 parity_result write_parity(const archive::pack_result& packed, const arguments& given, work_session& session) {
     parity_result result;
+    for (const archive::packed_file& file : packed.files)
+        remove_parity_of(file.path);
+    for (const fs::path& file : packed.removed_files)
+        remove_parity_of(file);
     if (!given.has("ecc")) return result;
     archive::run_options options;
     session.apply_to(options, given);

@@ -21,11 +21,12 @@ struct parity_result {
 
 option_spec ecc_option();
 
-/// No parity of an older output may lie beside the new one: with -f it is removed now, before there is a new one, and
-/// else it is in the way. `output` is a file, or a directory with --per-shard. Throws error(errc::exists).
-void make_way_for_parity(const std::filesystem::path& output, const arguments& given);
+/// No parity of an older output may lie beside the new one: without -f it is in the way. `output` is a file, or a
+/// directory with --per-shard. Throws error(errc::exists).
+void require_place_for_parity(const std::filesystem::path& output, const arguments& given);
 
-/// Makes the parity of each container that was written. Does nothing without --ecc.
+/// Removes the parity that older outputs of the same names have left, and with --ecc makes that of each container that was
+/// written.
 parity_result write_parity(const archive::pack_result& packed, const arguments& given, work_session& session);
 
 /// A line of the summary, or nothing when there is no parity.

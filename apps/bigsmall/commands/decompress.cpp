@@ -41,19 +41,20 @@ decompress_result work(const arguments& given) {
     if (skip && layout) throw usage_error("--skip-damaged restores the files that were compressed, no other shards");
     if (layout && given.value("output") == "-")
         throw usage_error("shards are several files, which standard output cannot take");
+    result.output = layout && !given.has("output") ? default_directory(result.source).string()
+                                                   : restored_output(given, result.source);
+    work_session session(given, show_ratio::no);
+    archive::unpack_options options;
+    session.apply_to(options, given);
+    options.base = base_of(given, session, options);
+    options.damaged = skip ? archive::if_damaged::skip : archive::if_damaged::refuse;
     try {
-        result.output = layout && !given.has("output") ? default_directory(result.source).string()
-                                                       : restored_output(given, result.source);
-        work_session session(given, show_ratio::no);
-        archive::unpack_options options;
-        session.apply_to(options, given);
-        options.base = base_of(given, session, options);
-        options.damaged = skip ? archive::if_damaged::skip : archive::if_damaged::refuse;
         result.unpacked =
             layout ? archive::unpack_shards(result.source, result.output, *layout, options, session.executor())
                    : restore_to(result.output, result.source, options, session);
         result.seconds = session.finish();
     } catch (const error& failure) {
+        if (skip || options.base) throw; // it may be the base that is another
         throw_with_hint(failure, result.source);
     }
     return result;

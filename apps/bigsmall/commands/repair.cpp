@@ -166,8 +166,11 @@ std::string outcome(const repair_result& result) {
 }
 
 std::string advice(const repair_result& result) {
-    if (result.report.repairable() || result.asked.mode != repair_mode::output || result.report.lost_tensors.empty())
-        return {};
+    if (result.report.repairable()) return {};
+    if (result.asked.mode == repair_mode::in_place && !result.asked.sidecar.empty())
+        return "Nothing was written. 'bigsmall repair " + printable(result.asked.file) +
+               " -o OUT' writes what there is, --from FILE brings more.\n";
+    if (result.asked.mode != repair_mode::output || result.report.lost_tensors.empty()) return {};
     return "All other tensors are restored by 'bigsmall decompress --skip-damaged'.\n";
 }
 
@@ -245,8 +248,8 @@ std::vector<option_spec> options() {
              .help = "Write the repaired file here; FILE is only read.",
              .kind = value_kind::path},
             {.name = "in-place",
-             .help = "Write what was damaged into FILE itself, and make a damaged .ecc again. A run that was killed "
-                     "can be repeated."},
+             .help = "When all of it can be restored, write what was damaged into FILE itself, and make a damaged "
+                     ".ecc again. A run that was killed can be repeated."},
             {.name = "check", .help = "Write nothing: only tell what is damaged, and whether it can be repaired."},
             {.name = "ecc",
              .value = "FILE.ecc",
@@ -278,9 +281,11 @@ command_spec repair_command() {
              "cannot be read count as damaged.",
              "Without parity, an archive is repaired with what it holds twice (header, index, footer), checksums made "
              "again from what they belong to, and what --from brings.",
+             "An archive that was written anew since its parity was made is another version and is refused; so is, in "
+             "place and without -f, another file that was written after its parity.",
              "The answer is no (exit code 1) when something cannot be restored. OUT is written all the same, with all "
              "that can be had, and the tensors that are lost are named; 'decompress --skip-damaged' restores the "
-             "others. With --check, the answer is no when anything is damaged, and the output says whether it can be "
+             "others. In place nothing is written then. With --check, the answer is no when anything is damaged, and the output says whether it can be "
              "repaired."},
         .positionals = {{.name = "FILE", .help = "The damaged file."}},
         .options = options(),

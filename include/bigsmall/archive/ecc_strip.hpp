@@ -208,14 +208,20 @@ private:
         return true;
     }
 
-    /// A correction that changes a cell which is known to be right is none.
+    /// A correction that changes a cell which is known to be right is none, nor is one without checksums that missing
+    /// cells leave fewer than eight parity symbols to check.
     bool corrected(std::size_t column, std::span<const std::uint8_t> erased, word& symbols) const {
         for (std::size_t row = 0; row < io::ecc_rows; ++row)
             symbols[row] = cells_.row(row)[column];
         if (!ecc::correct(symbols, erased)) return false;
-        for (std::size_t row = 0; row < io::ecc_rows; ++row)
-            if (is_sound(states_[row]) && symbols[row] != cells_.row(row)[column]) return false;
-        return true;
+        std::size_t changed = 0; // of those that could be read
+        for (std::size_t row = 0; row < io::ecc_rows; ++row) {
+            if (symbols[row] == cells_.row(row)[column]) continue;
+            if (is_sound(states_[row])) return false;
+            changed += states_[row] == cell_state::missing ? 0 : 1;
+        }
+        constexpr std::size_t most_spent = io::ecc_parity_rows - 8;
+        return sums_ || erased.empty() || 2 * changed + erased.size() <= most_spent;
     }
 
     /// Sets of lost cells that may be lost as a whole: those that could not be read, then those of one byte only, as a
@@ -238,7 +244,8 @@ private:
         return sets;
     }
 
-    /// Without checksums, a word is believed as long as eight of its parity symbols are left to check it.
+    /// Without checksums, a word in which cells are missing is believed as long as eight of its parity symbols are left
+    /// to check it; see corrected().
     void mend_unchecked() {
         constexpr std::size_t most_missing = 24;
         row_list missing;

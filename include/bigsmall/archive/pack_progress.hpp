@@ -135,6 +135,8 @@ public:
             require(batch.recorded->begin == begin && batch.recorded->end == payload_.position());
             return;
         }
+        // What was coded against something else than the base must not be found by the next run.
+        if (options_.base) options_.base->require_unchanged();
         payload_.flush();
         log_.add(io::encode_progress_batch(record_of(batch, begin, sha256)));
         if (std::chrono::steady_clock::now() - last_flush_ >= options_.resume.flush_every) flush();

@@ -18,6 +18,7 @@
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/checksum.hpp>
+#include <bigsmall/io/ecc/identity.hpp>
 #include <bigsmall/io/ecc/layout.hpp>
 #include <bigsmall/io/ecc/sidecar.hpp>
 #include <bigsmall/io/file_source.hpp>
@@ -115,7 +116,7 @@ private:
 template <parallel::executor E>
 void protect_to(const io::source& file, io::sink& to, const run_options& options, E& e) {
     const io::ecc_layout layout(file.size());
-    const io::ecc_header header = io::detail::ecc_header_of(layout);
+    const io::ecc_header header = io::detail::ecc_header_of(layout, io::ecc_identity(file));
     detail::ecc_progress progress(options, file.name(), layout.file_bytes());
     detail::ecc_encoder encoder(file, layout);
     to.write(header);
@@ -132,8 +133,8 @@ void protect_to(const io::source& file, io::sink& to, const run_options& options
 template <parallel::executor E>
 protect_result protect(const std::filesystem::path& file, const std::filesystem::path& sidecar,
                        const run_options& options, E& e) {
+    const source_file found{file.filename().string(), file, stamp_of(file)}; // before it is opened
     const io::file_source from(file);
-    const source_file found{file.filename().string(), file, stamp_of(file)};
     input_files inputs("the file that it is to protect");
     inputs.add(file);
     inputs.require_apart(sidecar);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,10 +19,12 @@
 #include <bigsmall/archive/protect.hpp>
 #include <bigsmall/archive/repair_output.hpp>
 #include <bigsmall/archive/repair_report.hpp>
+#include <bigsmall/archive/source_tree.hpp>
 #include <bigsmall/archive/unfinished_change.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/ecc/identity.hpp>
 #include <bigsmall/io/ecc/layout.hpp>
 #include <bigsmall/io/ecc/sidecar.hpp>
 #include <bigsmall/io/file_operations.hpp>
@@ -53,6 +56,7 @@ public:
         report_.file_bytes = layout_.file_bytes();
         report_.found_bytes = file_.size();
         report_.headers_ok = sidecar_.headers_ok();
+        require_same_version();
         ecc_progress progress(options_, file_.name(), layout_.file_bytes());
         ecc_scan scan(file_, sidecar_);
         for (std::uint64_t stripe = 0; stripe < layout_.stripes(); ++stripe) {
@@ -101,6 +105,15 @@ private:
         }
     }
 
+    /// Nothing may turn a file that was written anew into the one that it was before.
+    void require_same_version() const {
+        const std::uint64_t now = io::ecc_identity(file_);
+        if (now == 0 || !sidecar_.identity() || *sidecar_.identity() == now) return;
+        throw error(errc::mismatch, "this is another version of the file than the one that its parity was made of")
+            .in_file(file_.name())
+            .with_hint("when this version is the one wanted, make its parity with 'bigsmall ecc -f'");
+    }
+
     void require_same_file() const {
         const std::uint64_t good = report_.cells - report_.damaged_cells;
         if (report_.restored_cells > 0 || report_.cells == 0 || good >= report_.cells / 64 + 1) return;
@@ -125,6 +138,17 @@ template <class Restored, parallel::executor E>
 repair_report repair_with(const io::source& file, const io::ecc_sidecar& sidecar, const repair_options& options,
                           Restored&& restored, E& e) {
     return repair_run<std::remove_reference_t<Restored>>(file, sidecar, options, restored).run(e);
+}
+
+/// What is no container does not say which version it is. Damage leaves its time as it was, and so it is older than its
+/// parity. Throws errc::mismatch when it is not.
+inline void require_written_before(const std::filesystem::path& file, const std::filesystem::path& sidecar) {
+    const file_stamp written = stamp_of(file), protected_at = stamp_of(sidecar);
+    if (std::tie(written.seconds, written.nanoseconds) <= std::tie(protected_at.seconds, protected_at.nanoseconds))
+        return;
+    throw error(errc::mismatch, "the file was written after its parity, which may be that of an older version")
+        .in_file(file.string())
+        .with_hint("if it is only a copy, repair it with -o OUT, or in place with -f");
 }
 
 } // namespace detail
@@ -161,10 +185,11 @@ repair_report repair_to(const std::filesystem::path& file, const std::filesystem
     return report;
 }
 
-/// Repairs a file where it lies: writes what is known again into it, and when the whole file is right then, makes a
+/// Repairs a file where it lies: when all of it can be restored, writes what is known again into it, and then makes a
 /// damaged sidecar anew. The sidecar does not change before, so that whenever the run is killed, it can be run again.
-/// Throws: as check_parity(); errc::invalid_argument when a symbolic link leads to the file; errc::exists when another
-/// run is changing it.
+/// When something is lost, nothing is written. Throws: as check_parity(); errc::mismatch also when the file is no
+/// container and was written after its sidecar, unless options.existing is replace; errc::invalid_argument when a
+/// symbolic link leads to the file; errc::exists when another run is changing it.
 template <parallel::executor E>
 repair_report repair_in_place(const std::filesystem::path& file, const std::filesystem::path& sidecar,
                               const repair_options& options, E& e, io::file_operations& operations) {
@@ -174,17 +199,21 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
     {
         const io::file_source from(file);
         const io::ecc_sidecar parity(std::make_shared<io::file_source>(sidecar), from.size());
-        const auto write = [&](std::uint64_t offset, bytes_view bytes) {
-            if (target.size() < parity.layout().file_bytes()) target.resize(parity.layout().file_bytes());
-            target.write(offset, bytes);
-        };
-        report = detail::repair_with(from, parity, options, write, e);
-        if (!report.repairable()) {
+        if (parity.identity().value_or(0) == 0 && options.existing == io::if_exists::refuse)
+            detail::require_written_before(file, sidecar);
+        report = detail::repair_with(
+            from, parity, options, [](std::uint64_t, bytes_view) {}, e);
+        if (!report.repairable()) return report;
+        if (!report.file_whole()) {
+            const auto write = [&](std::uint64_t offset, bytes_view bytes) {
+                if (target.size() < parity.layout().file_bytes()) target.resize(parity.layout().file_bytes());
+                target.write(offset, bytes);
+            };
+            report = detail::repair_with(from, parity, options, write, e);
+            if (report.repairable() && target.size() != report.file_bytes) target.resize(report.file_bytes);
             target.flush();
-            return report;
+            if (!report.repairable()) return report; // it has lost more meanwhile
         }
-        if (target.size() != report.file_bytes) target.resize(report.file_bytes);
-        if (!report.file_whole()) target.flush();
     }
     if (report.sidecar_whole()) return report;
     run_options over = options;

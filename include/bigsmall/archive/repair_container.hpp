@@ -62,9 +62,7 @@ public:
         const io::container_footer& footer = reader_->footer();
         report_.file_bytes = footer.file_bytes;
         report_.found_bytes = file_->size();
-        io::container_header header;
-        header.required_features = footer.required_features;
-        settle(0, io::encode_header(header));
+        settle_header(footer);
         mend_blocks();
         mend_receipts();
         const byte_buffer index = stored_index();
@@ -95,8 +93,42 @@ private:
             return own;
         } catch (const error& failure) {
             if (!of_other || failure.code() == errc::mismatch) throw;
-            return of_other;
         }
+        require_copy(*of_other);
+        return of_other;
+    }
+
+    /// A file that has lost its index is a copy of `other` as far as its blocks say so: one in 64 of them at least.
+    void require_copy(const io::container_reader& other) const {
+        std::uint64_t blocks = 0, equal = 0;
+        byte_buffer stored;
+        for (const io::content_entry& content : other.index().contents) {
+            if (content.home != 0 || content.blocks.empty()) continue;
+            const std::vector<std::uint64_t> offsets = io::block_offsets(content);
+            for (std::size_t b = 0; b < content.blocks.size(); ++b) {
+                stored.resize(static_cast<std::size_t>(content.blocks[b].stored_bytes));
+                const bool read = io::detail::read_if_possible(*file_, offsets[b], stored);
+                equal += read && io::checksum(stored) == content.blocks[b].checksum ? 1 : 0;
+                ++blocks;
+            }
+        }
+        if (blocks == 0 || (equal > 0 && equal >= blocks / 64)) return;
+        throw error(errc::mismatch, "it has no index that can be read, and hardly anything in it is that of the copy")
+            .in_file(file_->name());
+    }
+
+    /// A header that is whole stays, whatever a later version has written into it.
+    void settle_header(const io::container_footer& footer) {
+        std::array<std::uint8_t, io::container_header_bytes> found{};
+        const auto header = io::detail::read_if_possible(*file_, 0, found) ? io::parse_header(found) : std::nullopt;
+        if (header && header->major == footer.major && header->required_features == footer.required_features) {
+            ++report_.cells;
+            return;
+        }
+        io::container_header made;
+        made.minor = footer.minor;
+        made.required_features = footer.required_features;
+        settle(0, io::encode_header(made));
     }
 
     /// The file has these bytes there, or gets them.

@@ -71,7 +71,7 @@ public:
     virtual int flush_directory(const path& directory) {
         const detail::descriptor dir(
             detail::open_retry(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY));
-        if (!dir.valid()) return errno;
+        if (!dir.valid()) return errno == EACCES ? 0 : errno; // it may be writable and not readable
         const int failed = detail::flush_retry(dir.get());
         return failed == ENOTSUP ? 0 : failed;
     }

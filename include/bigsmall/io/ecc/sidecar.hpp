@@ -31,7 +31,8 @@ using ecc_checksums = std::array<std::uint64_t, ecc_rows>;
 
 namespace detail {
 
-inline ecc_header ecc_header_of(const ecc_layout& layout) noexcept {
+/// `identity`: see ecc_identity().
+inline ecc_header ecc_header_of(const ecc_layout& layout, std::uint64_t identity) noexcept {
     ecc_header bytes{};
     std::copy(ecc_magic.begin(), ecc_magic.end(), bytes.begin());
     store_le(bytes.data() + 8, ecc_version);
@@ -40,13 +41,19 @@ inline ecc_header ecc_header_of(const ecc_layout& layout) noexcept {
     store_le(bytes.data() + 24, layout.row_bytes());
     store_le(bytes.data() + 32, layout.stripes());
     store_le(bytes.data() + 40, layout.sidecar_bytes());
+    store_le(bytes.data() + 48, identity);
     store_le(bytes.data() + 56, checksum(bytes_view(bytes).first(56)));
     return bytes;
 }
 
+struct ecc_facts {
+    ecc_layout layout;
+    std::optional<std::uint64_t> identity; ///< nothing when no header tells
+};
+
 /// What a header says, or nothing when it is none or damaged.
 /// Throws: errc::unsupported for another version; errc::corrupt, errc::limit for one that contradicts itself.
-inline std::optional<ecc_layout> read_ecc_header(const ecc_header& bytes) {
+inline std::optional<ecc_facts> read_ecc_header(const ecc_header& bytes) {
     if (!as_string_view(bytes).starts_with(ecc_magic)) return std::nullopt;
     if (load_le<std::uint64_t>(bytes.data() + 56) != checksum(bytes_view(bytes).first(56))) return std::nullopt;
     const auto version = load_le<std::uint16_t>(bytes.data() + 8);
@@ -54,8 +61,10 @@ inline std::optional<ecc_layout> read_ecc_header(const ecc_header& bytes) {
         throw error(errc::unsupported, "this parity has the format version " + std::to_string(version) +
                                            "; this program reads version " + std::to_string(ecc_version));
     const ecc_layout layout(load_le<std::uint64_t>(bytes.data() + 16));
-    if (ecc_header_of(layout) != bytes) throw error(errc::corrupt, "the header of the parity contradicts itself");
-    return layout;
+    const auto identity = load_le<std::uint64_t>(bytes.data() + 48);
+    if (ecc_header_of(layout, identity) != bytes)
+        throw error(errc::corrupt, "the header of the parity contradicts itself");
+    return ecc_facts{layout, identity};
 }
 
 inline void write_ecc_page(const ecc_checksums& sums, std::uint8_t* page) noexcept {
@@ -96,20 +105,22 @@ public:
     /// One of the two headers is enough; without any, a sidecar has the size that belongs to a file of `file_bytes`
     /// bytes, which is how large the file is now.
     /// Throws: errc::unsupported for other formats and versions; errc::corrupt, errc::truncated, errc::limit.
-    ecc_sidecar(std::shared_ptr<const source> from, std::uint64_t file_bytes) : from_(std::move(from)), layout_(0) {
+    ecc_sidecar(std::shared_ptr<const source> from, std::uint64_t file_bytes)  : from_(std::move(from)), facts_{ecc_layout(0), {}} {
         try {
-            layout_ = find_layout(file_bytes);
+            facts_ = find_facts(file_bytes);
             require_enough(file_bytes);
         } catch (error& e) {
             e.in_file(from_->name());
             throw;
         }
-        const ecc_header right = detail::ecc_header_of(layout_);
-        headers_ok_ = from_->size() == layout_.sidecar_bytes() && header_at(0) == right &&
-                      header_at(layout_.last_header_offset()) == right;
+        const ecc_header right = detail::ecc_header_of(layout(), facts_.identity.value_or(0));
+        headers_ok_ = from_->size() == layout().sidecar_bytes() && facts_.identity && header_at(0) == right &&
+                      header_at(layout().last_header_offset()) == right;
     }
 
-    const ecc_layout& layout() const noexcept { return layout_; }
+    const ecc_layout& layout() const noexcept { return facts_.layout; }
+    /// ecc_identity() of the file that it was made of; nothing when both headers are damaged.
+    std::optional<std::uint64_t> identity() const noexcept { return facts_.identity; }
     const source& file() const noexcept { return *from_; }
     /// Both headers and the size are as they were written.
     bool headers_ok() const noexcept { return headers_ok_; }
@@ -121,14 +132,14 @@ private:
         return bytes;
     }
 
-    ecc_layout find_layout(std::uint64_t file_bytes) const {
+    detail::ecc_facts find_facts(std::uint64_t file_bytes) const {
         const ecc_header first = header_at(0);
-        if (const auto layout = detail::read_ecc_header(first)) return *layout;
+        if (const auto facts = detail::read_ecc_header(first)) return *facts;
         if (from_->size() >= ecc_header_bytes)
-            if (const auto layout = detail::read_ecc_header(header_at(from_->size() - ecc_header_bytes)))
-                if (layout->sidecar_bytes() == from_->size()) return *layout;
+            if (const auto facts = detail::read_ecc_header(header_at(from_->size() - ecc_header_bytes)))
+                if (facts->layout.sidecar_bytes() == from_->size()) return *facts;
         if (file_bytes <= ecc_max_file_bytes && ecc_layout(file_bytes).sidecar_bytes() == from_->size())
-            return ecc_layout(file_bytes);
+            return {ecc_layout(file_bytes), std::nullopt};
         if (as_string_view(first).starts_with(ecc_magic))
             throw error(errc::corrupt, "both headers of this parity are damaged, and its size is not that of the "
                                        "parity of this file");
@@ -140,13 +151,13 @@ private:
     /// What can be brought back is bounded by what is there, and so is the work, whatever a header says.
     void require_enough(std::uint64_t file_bytes) const {
         constexpr std::uint64_t ratio = (ecc_data_rows + ecc_parity_rows - 1) / ecc_parity_rows;
-        if (layout_.file_bytes() / ratio <= from_->size() || layout_.file_bytes() / 2 <= file_bytes) return;
-        throw error(errc::truncated, "the file had " + std::to_string(layout_.file_bytes()) +
+        if (layout().file_bytes() / ratio <= from_->size() || layout().file_bytes() / 2 <= file_bytes) return;
+        throw error(errc::truncated, "the file had " + std::to_string(layout().file_bytes()) +
                                          " bytes, of which too few are left, and so it is with its parity");
     }
 
     std::shared_ptr<const source> from_;
-    ecc_layout layout_;
+    detail::ecc_facts facts_;
     bool headers_ok_ = false;
 };
 
