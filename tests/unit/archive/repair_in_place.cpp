@@ -23,7 +23,7 @@ void damage(protected_file& f) {
     f.file = f.original;
     wipe(f.file, 3000, 900);
     spoil(f.file, 20000);
-    f.file.resize(f.file.size() - 700);
+    f.file.erase(f.file.end() - 700, f.file.end());
     f.parity[10] ^= 1;
     f.save();
 }
