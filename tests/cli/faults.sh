@@ -175,6 +175,48 @@ faults parts reshard ../in/model.bs --output-dir parts --shards 2
 in_place fast.bs fast.bs migrate fast.bs --storage
 in_place broken.bs broken.bs repair broken.bs --in-place
 
+# With --resume a run may leave what it has done: the next one, in which nothing fails, ends it.
+resumed_faults() {
+    local kind at total step
+    rm -rf box wanted && mkdir box
+    run_with count 0 "$@"
+    ((code == 0)) || { fail "bigsmall $*: $(head -c 300 "$err")"; return; }
+    mv box/out.bs wanted
+    for kind in eio enospc eintr short kill; do
+        run_with "$kind" 0 "$@" --resume
+        rm -rf box && mkdir box
+        total=$calls
+        ((total > 0)) || fail "--resume, $kind: no call was counted"
+        step=$(((total + 39) / 40))
+        [[ ${BIGSMALL_FAULTS:-} == all ]] && step=1
+        for ((at = 1; at <= total; at += step)); do
+            run_with "$kind" "$at" "$@" --resume
+            [[ ! -e box/out.bs ]] || cmp -s box/out.bs wanted ||
+                fail "--resume, $kind at call $at ($met): the output is there and is not right"
+            case $kind in
+            eintr | short) ((code == 0)) || fail "--resume, $kind at call $at ($met): exit code $code: $(head -c 300 "$err")" ;;
+            kill) ((code == 137 || code == 0)) || fail "--resume, $kind at call $at ($met): exit code $code" ;;
+            *)
+                ((code == 0 || code == 3 || code == 4)) ||
+                    fail "--resume, $kind at call $at ($met): exit code $code: $(head -c 300 "$err")"
+                ;;
+            esac
+            run_with none 0 "$@" --resume
+            # Refused where the output has its name already.
+            ((code == 0 || code == 6)) || fail "--resume after $kind at call $at: exit code $code: $(head -c 300 "$err")"
+            cmp -s box/out.bs wanted || fail "--resume after $kind at call $at: the output is not right"
+            [[ -z $(find box -mindepth 1 ! -name out.bs) ]] ||
+                fail "--resume after $kind at call $at: left behind $(find box -mindepth 1 ! -name out.bs | tr '\n' ' ')"
+            tries=$((tries + 1))
+            tried[$kind]=$((${tried[$kind]:-0} + 1))
+            rm -rf box && mkdir box
+        done
+    done
+    [[ $(sums_of in) == "$inputs" ]] || fail "--resume: an input has changed"
+}
+resumed_faults compress ../in/directory -o out.bs
+resumed_faults compress ../in/tuned.safetensors --delta-from ../in/model.safetensors -o out.bs
+
 for kind in "${!tried[@]}"; do note "$kind: ${tried[$kind]} runs"; done
 note "$tries runs with a fault, $failures failures"
 finish

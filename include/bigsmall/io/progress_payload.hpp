@@ -109,7 +109,8 @@ public:
             existing == if_exists::refuse ? operations_.rename_new(path_, to) : operations_.rename_over(path_, to);
         if (failed == EEXIST) throw detail::already_there(name_);
         if (failed != 0) throw detail::system_error("give the finished file its name", name_, failed);
-        if (const int unflushed = operations_.flush_directory(to.parent_path()))
+        // A directory may be writable and not readable.
+        if (const int unflushed = operations_.flush_directory(to.parent_path()); unflushed != 0 && unflushed != EACCES)
             throw detail::system_error("flush the directory to disk", name_, unflushed);
     }
 
