@@ -20,7 +20,7 @@ compare version --version
 compare help help
 compare help --help
 compare help -h
-for verb in compress decompress apply squash transcode info verify stat diff benchmark help; do
+for verb in compress decompress apply squash transcode reshard migrate info verify ecc repair stat diff benchmark help; do
     compare "help-$verb" help "$verb"
     compare "help-$verb" "$verb" --help
     compare "help-$verb" "$verb" -h

@@ -8,7 +8,7 @@ _bigsmall_words() {
     mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
 }
 
-_bigsmall_verbs="compress decompress apply squash transcode info verify stat diff benchmark help"
+_bigsmall_verbs="compress decompress apply squash transcode reshard migrate info verify ecc repair stat diff benchmark help"
 
 _bigsmall() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
@@ -25,6 +25,8 @@ _bigsmall() {
         "compress --threads") return ;;
         "decompress --output" | "decompress -o") _bigsmall_files "$word"; return ;;
         "decompress --base") _bigsmall_files "$word"; return ;;
+        "decompress --shards") return ;;
+        "decompress --size-gb") return ;;
         "decompress --threads") return ;;
         "apply --output" | "apply -o") _bigsmall_files "$word"; return ;;
         "apply --threads") return ;;
@@ -35,12 +37,24 @@ _bigsmall() {
         "transcode --n-streams") return ;;
         "transcode --workers") return ;;
         "transcode --threads") return ;;
+        "reshard --output-dir") _bigsmall_files "$word"; return ;;
+        "reshard --size-gb") return ;;
+        "reshard --shards") return ;;
+        "reshard --base") _bigsmall_files "$word"; return ;;
+        "reshard --threads") return ;;
+        "migrate --threads") return ;;
         "verify --sample") return ;;
         "verify --seed") return ;;
         "verify --source") _bigsmall_files "$word"; return ;;
         "verify --sha256") return ;;
         "verify --base") _bigsmall_files "$word"; return ;;
         "verify --threads") return ;;
+        "ecc --output" | "ecc -o") _bigsmall_files "$word"; return ;;
+        "ecc --threads") return ;;
+        "repair --output" | "repair -o") _bigsmall_files "$word"; return ;;
+        "repair --ecc") _bigsmall_files "$word"; return ;;
+        "repair --from") _bigsmall_files "$word"; return ;;
+        "repair --threads") return ;;
         "stat --sort") _bigsmall_words "$word" "ratio size name"; return ;;
         "stat --tensor") return ;;
         "diff --patch") _bigsmall_files "$word"; return ;;
@@ -56,13 +70,13 @@ _bigsmall() {
     case "$verb" in
         compress)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--output -o --per-shard --storage --balanced --inference --group-streams --resume --delta-from --base --auto-delta --base-dir --force-delta --force -f --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--output -o --per-shard --storage --balanced --inference --group-streams --resume --ecc --delta-from --base --auto-delta --base-dir --force-delta --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
         decompress)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--output -o --base --force -f --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--output -o --base --shards --size-gb --skip-damaged --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
@@ -84,6 +98,18 @@ _bigsmall() {
             else
                 _bigsmall_files "$word"
             fi ;;
+        reshard)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--output-dir --size-gb --shards --join --base --threads --force -f --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        migrate)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--dry-run --no-backup --storage --balanced --inference --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
         info)
             if [[ $word == -* ]]; then
                 _bigsmall_words "$word" "--json --help -h"
@@ -93,6 +119,18 @@ _bigsmall() {
         verify)
             if [[ $word == -* ]]; then
                 _bigsmall_words "$word" "--fast --sample --seed --source --sha256 --base --verbose --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        ecc)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--output -o --force -f --threads --json --quiet -q --no-progress --help -h"
+            else
+                _bigsmall_files "$word"
+            fi ;;
+        repair)
+            if [[ $word == -* ]]; then
+                _bigsmall_words "$word" "--output -o --in-place --check --ecc --from --force -f --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;
