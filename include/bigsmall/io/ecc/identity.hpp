@@ -13,8 +13,8 @@
 
 namespace bigsmall::io {
 
-/// XXH3 of the last footer of a container: it has the checksum of the index, which has those of all blocks. 0 for what is
-/// no container, or has lost its end.
+/// XXH3 of the last footer of a container: it has the checksum of the index, which has those of all blocks. 0 for what
+/// is no container, or has lost its end.
 inline std::uint64_t ecc_identity(const source& file) {
     std::array<std::uint8_t, container_footer_bytes> last{};
     if (file.size() < last.size()) return 0;

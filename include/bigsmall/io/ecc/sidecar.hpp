@@ -105,7 +105,8 @@ public:
     /// One of the two headers is enough; without any, a sidecar has the size that belongs to a file of `file_bytes`
     /// bytes, which is how large the file is now.
     /// Throws: errc::unsupported for other formats and versions; errc::corrupt, errc::truncated, errc::limit.
-    ecc_sidecar(std::shared_ptr<const source> from, std::uint64_t file_bytes)  : from_(std::move(from)), facts_{ecc_layout(0), {}} {
+    ecc_sidecar(std::shared_ptr<const source> from, std::uint64_t file_bytes)
+        : from_(std::move(from)), facts_{ecc_layout(0), {}} {
         try {
             facts_ = find_facts(file_bytes);
             require_enough(file_bytes);
