@@ -249,7 +249,7 @@ std::vector<option_spec> options() {
              .kind = value_kind::path},
             {.name = "in-place",
              .help = "When all of it can be restored, write what was damaged into FILE itself, and make a damaged "
-                     ".ecc again. A run that was killed can be repeated."},
+                     ".ecc again. A run that was killed can be repeated (with -f, if FILE is no archive)."},
             {.name = "check", .help = "Write nothing: only tell what is damaged, and whether it can be repaired."},
             {.name = "ecc",
              .value = "FILE.ecc",
@@ -285,7 +285,8 @@ command_spec repair_command() {
              "place and without -f, another file that was written after its parity.",
              "The answer is no (exit code 1) when something cannot be restored. OUT is written all the same, with all "
              "that can be had, and the tensors that are lost are named; 'decompress --skip-damaged' restores the "
-             "others. In place nothing is written then. With --check, the answer is no when anything is damaged, and the output says whether it can be "
+             "others. In place nothing is written then. With --check, the answer is no when anything is damaged, and "
+             "the output says whether it can be "
              "repaired."},
         .positionals = {{.name = "FILE", .help = "The damaged file."}},
         .options = options(),

@@ -3,14 +3,19 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <bigsmall/archive/ecc_rows.hpp>
 #include <bigsmall/archive/ecc_scan.hpp>
@@ -140,6 +145,14 @@ repair_report repair_with(const io::source& file, const io::ecc_sidecar& sidecar
     return repair_run<std::remove_reference_t<Restored>>(file, sidecar, options, restored).run(e);
 }
 
+/// Repairing leaves the time of a file as damage does. Throws: errc::io.
+inline void set_time(const std::filesystem::path& file, const file_stamp& to) {
+    const timespec written{static_cast<time_t>(to.seconds), static_cast<long>(to.nanoseconds)};
+    const timespec times[2] = {written, written};
+    if (::utimensat(AT_FDCWD, file.c_str(), times, 0) != 0)
+        throw io::detail::system_error("set the time of the repaired file", file.string(), errno);
+}
+
 /// What is no container does not say which version it is. Damage leaves its time as it was, and so it is older than its
 /// parity. Throws errc::mismatch when it is not.
 inline void require_written_before(const std::filesystem::path& file, const std::filesystem::path& sidecar) {
@@ -187,14 +200,15 @@ repair_report repair_to(const std::filesystem::path& file, const std::filesystem
 
 /// Repairs a file where it lies: when all of it can be restored, writes what is known again into it, and then makes a
 /// damaged sidecar anew. The sidecar does not change before, so that whenever the run is killed, it can be run again.
-/// When something is lost, nothing is written. Throws: as check_parity(); errc::mismatch also when the file is no
-/// container and was written after its sidecar, unless options.existing is replace; errc::invalid_argument when a
-/// symbolic link leads to the file; errc::exists when another run is changing it.
+/// When something is lost, nothing is written. The time of the file stays. Throws: as check_parity(); errc::mismatch
+/// also when the file is no container and was written after its sidecar, unless options.existing is replace;
+/// errc::invalid_argument when a symbolic link leads to the file; errc::exists when another run is changing it.
 template <parallel::executor E>
 repair_report repair_in_place(const std::filesystem::path& file, const std::filesystem::path& sidecar,
                               const repair_options& options, E& e, io::file_operations& operations) {
     io::in_place_file target(file, operations);
     require_no_pending_change(file);
+    const file_stamp found = stamp_of(file);
     repair_report report;
     {
         const io::file_source from(file);
@@ -213,6 +227,7 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
             if (report.repairable() && target.size() != report.file_bytes) target.resize(report.file_bytes);
             target.flush();
             if (!report.repairable()) return report; // it has lost more meanwhile
+            detail::set_time(file, found);
         }
     }
     if (report.sidecar_whole()) return report;

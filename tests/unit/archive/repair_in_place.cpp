@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Repairs in place that end at any step, and can be run again.
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,7 @@
 
 #include "failing_disk.hpp"
 #include "parity_files.hpp"
+#include "support/archive_runs.hpp"
 #include "support/catch.hpp"
 
 using namespace parity_test;
@@ -28,6 +30,13 @@ void damage(protected_file& f) {
     f.save();
 }
 
+/// These files are no containers, and damage() gives them a new time.
+repair_options insisting() {
+    repair_options options;
+    options.existing = io::if_exists::replace;
+    return options;
+}
+
 void end_at_every_step(fault kind) {
     protected_file f(60000);
     const byte_buffer parity = f.parity;
@@ -38,7 +47,7 @@ void end_at_every_step(fault kind) {
         failing_disk disk(kind, step, static_cast<std::uint32_t>(step));
         bool ended = false;
         try {
-            repair_in_place(f.path, f.sidecar, {}, e, disk);
+            repair_in_place(f.path, f.sidecar, insisting(), e, disk);
         } catch (const in_place_test::ended&) {
             ended = true;
         } catch (const error& failure) {
@@ -47,7 +56,7 @@ void end_at_every_step(fault kind) {
         }
         CHECK(ended == disk.struck());
         if (read_file(f.path) != f.original) CHECK((read_file(f.sidecar) == f.parity));
-        CHECK(repair_in_place(f.path, f.sidecar, {}, e).repairable());
+        CHECK(repair_in_place(f.path, f.sidecar, insisting(), e).repairable());
         CHECK((read_file(f.path) == f.original));
         CHECK((read_file(f.sidecar) == parity));
         if (!ended) break;
@@ -61,7 +70,7 @@ TEST_CASE("a repair in place that is killed can be run again") { end_at_every_st
 TEST_CASE("a repair in place that loses power can be run again") { end_at_every_step(fault::power_cut); }
 TEST_CASE("a repair in place whose disk fails says so and can be run again") { end_at_every_step(fault::error); }
 
-TEST_CASE("what cannot be repaired whole gets in place what can, and a longer file keeps its end") {
+TEST_CASE("in place nothing is written when something is lost") {
     protected_file f(1500000);
     const std::uint64_t strip_1 = f.layout.first_column(1);
     for (std::size_t row = 0; row < 40; ++row)
@@ -70,14 +79,56 @@ TEST_CASE("what cannot be repaired whole gets in place what can, and a longer fi
     f.file.push_back(1);
     f.save();
     parallel::serial_executor e;
-    const repair_report report = repair_in_place(f.path, f.sidecar, {}, e);
+    const repair_report report = repair_in_place(f.path, f.sidecar, insisting(), e);
     CHECK(report.lost_cells() == 40);
     CHECK(report.restored_cells == 1);
-    const byte_buffer now = read_file(f.path);
-    CHECK((now.size() == f.file.size()));
-    const auto at = static_cast<std::size_t>(f.layout.data_offset(0, 100) + strip_1);
-    CHECK((now[at] == f.original[at]));
-    CHECK((now[0] == f.file[0]));
+    CHECK((read_file(f.path) == f.file));
+}
+
+TEST_CASE("a file that was written after its parity is changed in place only when somebody insists") {
+    protected_file f(60000);
+    spoil(f.file, 20000);
+    f.save();
+    const auto made = fs::last_write_time(f.sidecar);
+    parallel::serial_executor e;
+    fs::last_write_time(f.path, made + std::chrono::seconds(1));
+    CHECK(failure_code([&] { repair_in_place(f.path, f.sidecar, {}, e); }) == errc::mismatch);
+    CHECK((read_file(f.path) == f.file));
+    const auto before = made - std::chrono::seconds(5);
+    fs::last_write_time(f.path, before);
+    CHECK(repair_in_place(f.path, f.sidecar, {}, e).repairable());
+    CHECK((read_file(f.path) == f.original));
+    CHECK((fs::last_write_time(f.path) == before)); // so that it can be repaired again
+}
+
+TEST_CASE("an archive that was written anew is never made the one that it was before") {
+    const temporary_directory directory;
+    const fs::path model = directory / "m.safetensors", file = directory / "m.bs", sidecar = directory / "m.bs.ecc";
+    byte_buffer weights = support::gaussian_bf16(40000, 1);
+    const auto pack_again = [&] {
+        support::safetensors_builder builder;
+        write_file(model, builder.add("w", "BF16", {200, 200}, weights).build());
+        fs::remove(file);
+        support::pack(model, file);
+    };
+    parallel::serial_executor e;
+    pack_again();
+    protect(file, sidecar, {}, e);
+    weights[40000] ^= 1;
+    pack_again();
+    const byte_buffer now = read_file(file);
+    CHECK(failure_code([&] { check_parity(file, sidecar, insisting(), e); }) == errc::mismatch);
+    CHECK(failure_code([&] { repair_in_place(file, sidecar, insisting(), e); }) == errc::mismatch);
+    CHECK((read_file(file) == now));
+    // Damage does not make a version: with the right parity it is repaired, the footer included.
+    fs::remove(sidecar);
+    protect(file, sidecar, {}, e);
+    byte_buffer damaged = now;
+    damaged[damaged.size() - 20] ^= 1;
+    damaged[5000] ^= 1;
+    write_file(file, damaged);
+    CHECK(repair_in_place(file, sidecar, {}, e).repairable());
+    CHECK((read_file(file) == now));
 }
 
 TEST_CASE("another copy gives what is right there") {
