@@ -3,19 +3,14 @@
 #pragma once
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
-
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #include <bigsmall/archive/ecc_rows.hpp>
 #include <bigsmall/archive/ecc_scan.hpp>
@@ -145,14 +140,6 @@ repair_report repair_with(const io::source& file, const io::ecc_sidecar& sidecar
     return repair_run<std::remove_reference_t<Restored>>(file, sidecar, options, restored).run(e);
 }
 
-/// Repairing leaves the time of a file as damage does. Throws: errc::io.
-inline void set_time(const std::filesystem::path& file, const file_stamp& to) {
-    const timespec written{static_cast<time_t>(to.seconds), static_cast<long>(to.nanoseconds)};
-    const timespec times[2] = {written, written};
-    if (::utimensat(AT_FDCWD, file.c_str(), times, 0) != 0)
-        throw io::detail::system_error("set the time of the repaired file", file.string(), errno);
-}
-
 /// What is no container does not say which version it is. Damage leaves its time as it was, and so it is older than its
 /// parity. Throws errc::mismatch when it is not.
 inline void require_written_before(const std::filesystem::path& file, const std::filesystem::path& sidecar) {
@@ -208,7 +195,6 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
                               const repair_options& options, E& e, io::file_operations& operations) {
     io::in_place_file target(file, operations);
     require_no_pending_change(file);
-    const file_stamp found = stamp_of(file);
     repair_report report;
     {
         const io::file_source from(file);
@@ -227,7 +213,7 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
             if (report.repairable() && target.size() != report.file_bytes) target.resize(report.file_bytes);
             target.flush();
             if (!report.repairable()) return report; // it has lost more meanwhile
-            detail::set_time(file, found);
+            target.restore_times(); // by which its parity knows it
         }
     }
     if (report.sidecar_whole()) return report;

@@ -73,6 +73,13 @@ public:
             throw detail::system_error("flush the file to disk", name_, failed);
     }
 
+    /// Gives the file the times that it had when it was opened. Throws: errc::io.
+    void restore_times() {
+        const timespec times[2] = {facts_.st_atim, facts_.st_mtim};
+        if (::futimens(file_.get(), times) != 0)
+            throw detail::system_error("set the time of the file", name_, errno);
+    }
+
     /// Throws errc::io when the path leads to another file by now.
     void require_in_place() const {
         struct stat now {};
