@@ -71,6 +71,13 @@ mkdir dir && cp model.safetensors dir/a.safetensors && cp model.safetensors dir/
 expect 0 compress dir --per-shard --inference
 expect 2 migrate dir-bs/a.bs --storage
 said "$err" "migrate the directory"
+ln -s dir-bs/a.bs link.bs
+expect 2 migrate link.bs --storage
+said "$err" "migrate the directory"
+mkdir -p pipe/unet && cp dir-bs/bigsmall.index.json pipe && sed -i 's#"a.bs"#"unet/a.bs"#' pipe/bigsmall.index.json
+cp dir-bs/a.bs pipe/unet
+expect 2 migrate pipe/unet/a.bs --storage
+said "$err" "migrate the directory"
 expect 0 migrate dir-bs --storage
 exists dir-bs/a.bs.bak
 expect 0 verify dir-bs --source dir

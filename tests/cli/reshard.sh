@@ -221,4 +221,19 @@ same patch-1/model.bs patch.bs
 expect 0 apply model.safetensors patch-1/model.bs -o tuned-file
 same tuned-file tuned.safetensors
 
+# A tensor all of whose blocks are those of an earlier one has no place of its own, and joins to none.
+head -c 2097152 /dev/urandom >noise.bin
+{ cat noise.bin; head -c 1048576 noise.bin; } | safetensors shares.safetensors \
+    '{"a":{"dtype":"U8","shape":[2097152],"data_offsets":[0,2097152]},"b":{"dtype":"U8","shape":[1048576],"data_offsets":[2097152,3145728]}}'
+expect 0 compress shares.safetensors
+expect 0 reshard shares.bs --output-dir shares-1 --join
+same shares-1/model.bs shares.bs
+
+# Maps of another folder than the model's are files like others.
+mkdir -p maps/original && cp model.safetensors maps/
+printf '{"weight_map":{}}' >maps/original/consolidated.safetensors.index.json
+expect 0 compress maps
+expect 0 reshard maps.bs --output-dir maps-2 --shards 2
+same maps-2/original/consolidated.safetensors.index.json maps/original/consolidated.safetensors.index.json
+
 finish

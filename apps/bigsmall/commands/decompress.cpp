@@ -54,7 +54,7 @@ decompress_result work(const arguments& given) {
                    : restore_to(result.output, result.source, options, session);
         result.seconds = session.finish();
     } catch (const error& failure) {
-        if (skip || options.base) throw; // it may be the base that is another
+        if (skip || layout || options.base) throw; // it may be the base that is another
         throw_with_hint(failure, result.source);
     }
     return result;

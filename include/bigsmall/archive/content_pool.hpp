@@ -28,10 +28,11 @@ struct content_key {
     std::uint64_t raw_bytes = 0, block_bytes = 0;
     io::md5_digest md5{};
     std::uint64_t blocks = 0; ///< XXH3 of what the index says of its blocks
+    std::uint64_t slices = 0; ///< of a bundle; 0: it is none
 
     bool operator<(const content_key& other) const noexcept {
-        return std::tie(raw_bytes, block_bytes, md5, blocks) <
-               std::tie(other.raw_bytes, other.block_bytes, other.md5, other.blocks);
+        return std::tie(raw_bytes, block_bytes, md5, blocks, slices) <
+               std::tie(other.raw_bytes, other.block_bytes, other.md5, other.blocks, other.slices);
     }
 };
 
@@ -43,7 +44,7 @@ inline content_key key_of(const io::content_entry& content) {
         blocks.fixed(block.grouping);
         blocks.fixed(block.entropy);
     }
-    return {content.raw_bytes, content.block_bytes, content.md5, io::checksum(blocks.written())};
+    return {content.raw_bytes, content.block_bytes, content.md5, io::checksum(blocks.written()), 0};
 }
 
 /// The key of a bundle, which has no receipt: with those of its slices.
@@ -57,6 +58,7 @@ inline content_key key_of_bundle(const io::container_index& index, std::uint32_t
     }
     key.md5 = {};
     store_le(key.md5.data(), io::checksum(all.written()));
+    key.slices = slices.size();
     return key;
 }
 
@@ -210,7 +212,8 @@ private:
         const io::container_index& index = container.index();
         for (std::uint32_t i = 0; i < index.first_bundle(); ++i) {
             if (index.contents[i].home == 0) continue;
-            container.home_of(index.contents[i]);
+            if (const content_place* const own = find(key_of(index.contents[i])); own == nullptr)
+                container.home_of(index.contents[i]); // which is nowhere else
             io::content_entry content = index.contents[i];
             content.home = 0;
             content.offset = content.blocks.empty() ? 0 : borrowed_at_;

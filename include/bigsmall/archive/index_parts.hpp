@@ -65,9 +65,13 @@ inline std::vector<std::uint32_t> order_of_places(const io::container_index& ind
     std::vector<std::uint32_t> order;
     for (std::uint32_t i = 0; i < index.contents.size(); ++i)
         if (index.contents[i].home == 0 && !index.contents[i].blocks.empty()) order.push_back(i);
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-        return index.contents[a].offset < index.contents[b].offset;
-    });
+    // Offset 0 has what shares all its blocks: it comes when those are there.
+    const auto place_of = [&](std::uint32_t i) {
+        const std::uint64_t offset = index.contents[i].offset;
+        return offset != 0 ? offset : ~std::uint64_t{0};
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return place_of(a) < place_of(b); });
     return order;
 }
 

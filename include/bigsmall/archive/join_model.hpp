@@ -135,6 +135,7 @@ private:
     /// Finds the blocks of a model and compares its tensors with those that are there.
     bool fill(joined_model& model) const {
         io::container_index& index = model.index;
+        if (index.is_patch() && !pool_.index().is_patch()) return false; // nobody was asked for its base
         model.places.resize(index.contents.size());
         const auto slices = slices_of(index);
         const std::vector<std::uint32_t> order = order_of_places(index);

@@ -35,10 +35,10 @@ struct joined_tensor {
 };
 
 struct joined_model {
-    io::container_index index;         ///< of one member, which is the model
-    std::vector<content_place> places; ///< of each content
+    io::container_index index;          ///< of one member, which is the model
+    std::vector<content_place> places;  ///< of each content
     std::vector<joined_tensor> tensors; ///< in the order of the member
-    bool known_hash = false;           ///< the member is a file that was packed once; else its SHA-256 is not known yet
+    bool known_hash = false; ///< the member is a file that was packed once; else its SHA-256 is not known yet
 };
 
 namespace detail {
@@ -46,7 +46,7 @@ namespace detail {
 /// The tensors of a member; the contents are those of `index`, or what `number_of(content)` makes of them.
 template <class NumberOf>
 std::vector<joined_tensor> tensors_of(const io::container_index& index, const io::member_entry& member,
-                                     NumberOf number_of) {
+                                      NumberOf number_of) {
     std::vector<joined_tensor> tensors;
     if (member.kind != io::member_kind::safetensors) return tensors;
     io::safetensors_layout layout = io::parse_safetensors_header(member.header, member.raw_bytes);
@@ -79,6 +79,7 @@ inline io::container_index decode_joined(bytes_view bytes) {
     if (index.members.size() != 1 || index.members[0].kind != io::member_kind::safetensors || !index.siblings.empty() ||
         !index.joined.empty())
         throw error(errc::corrupt, "the index is damaged: the joined container does not hold one model");
+    io::check_within_payload(index, std::uint64_t{1} << 62, errc::corrupt);
     return index;
 }
 

@@ -47,6 +47,7 @@ public:
         archive_.require_whole();
         if (!archive_.sharded()) refuse_shard();
         for (const opened_container& container : archive_.containers()) {
+            found_.push_back({container.path.filename().string(), container.path, stamp_of(container.path)});
             for (const io::content_entry& content : container.index().contents)
                 if (content.home == 0 && !content.is_slice())
                     for (std::size_t b = 0; b < content.blocks.size(); ++b)
@@ -75,20 +76,22 @@ private:
 
     /// Others may refer to what lies in a shard, by its place.
     void refuse_shard() const {
-        const std::filesystem::path folder = archive_.path().parent_path(), name = archive_.path().filename();
-        shard_index index;
-        try {
-            index = read_shard_index(folder.empty() ? "." : folder);
-        } catch (const error&) {
-            return; // none, or none that can be read
+        // It is the file behind a link that is replaced, and an index may lie above its shards.
+        const std::filesystem::path file = std::filesystem::canonical(archive_.path());
+        std::filesystem::path folder = file;
+        while (folder.has_relative_path()) {
+            folder = folder.parent_path();
+            std::error_code failed;
+            if (!std::filesystem::exists(folder / shard_index_name, failed)) continue;
+            const std::string name = file.lexically_relative(folder).generic_string();
+            for (const shard_record& shard : read_shard_index(folder).shards)
+                if (shard.file == name)
+                    throw error(errc::invalid_argument, "this container is a shard of the model that " +
+                                                            (folder / shard_index_name).string() +
+                                                            " describes, and the others may need it as it is")
+                        .in_file(archive_.path().string())
+                        .with_hint("migrate the directory");
         }
-        for (const shard_record& shard : index.shards)
-            if (shard.file == name.string())
-                throw error(errc::invalid_argument, "this container is a shard of the model that " +
-                                                        io::in_quotes(std::string(shard_index_name)) +
-                                                        " beside it describes, and the others may need it as it is")
-                    .in_file(archive_.path().string())
-                    .with_hint("migrate the directory");
     }
 
     template <parallel::executor E>
@@ -144,7 +147,6 @@ private:
     /// Decodes everything that was written, as far as it can be without a base, and compares all receipts.
     template <parallel::executor E>
     void check(const opened_container& old, io::atomic_file& file, E& e) {
-        if (old.index().is_patch()) return; // its new blocks were decoded one by one
         file.flush();
         opened_container fresh{
             old.path,
@@ -155,6 +157,8 @@ private:
             const auto at = fresh_.find(sibling.get());
             fresh.siblings.push_back(at == fresh_.end() ? sibling : at->second);
         }
+        fresh_[old.reader.get()] = fresh.reader;
+        if (old.index().is_patch()) return; // its new blocks were decoded one by one
         std::vector<restore_job> jobs;
         for (const io::member_entry& member : fresh.index().members)
             jobs.push_back({&fresh, &member, fresh.folder + member.path});
@@ -162,7 +166,6 @@ private:
         run_options quiet = options_;
         quiet.progress = nullptr;
         restore(jobs, default_codec(), quiet, observer, e);
-        fresh_[old.reader.get()] = fresh.reader;
     }
 
     migrate_result unchanged() {
@@ -185,7 +188,17 @@ private:
         }
     }
 
+    /// Whoever has written to the archive meanwhile has the last word.
+    void require_unchanged_archive() const {
+        for (const source_file& file : found_)
+            require_unchanged(file);
+    }
+
     void replace_files() {
+        // What can fail comes first; then the files of a directory, which need each other, are renamed at once.
+        for (finished_file& done : finished_)
+            done.file->sync();
+        require_unchanged_archive();
         if (options_.backup == keep_backup::yes) make_backups();
         for (finished_file& done : finished_)
             done.file->commit();
@@ -202,6 +215,7 @@ private:
     const migrate_options& options_;
     opened_archive archive_;
     moved_contents moved_;
+    std::vector<source_file> found_; // the containers, as they were at the beginning
     std::vector<finished_file> finished_;
     std::map<const io::container_reader*, std::shared_ptr<const io::container_reader>> fresh_; // by the old ones
     migrate_result result_;
@@ -216,11 +230,11 @@ private:
 /// changed. What was written is decoded, and all receipts compared, before a file gets the name of the old one; of a
 /// patch, whose base is not there, each new block only. Blocks that hold differences to a base stay as they are.
 /// Backups are second names that the old files have before the new ones take theirs, so that a crash leaves the old or
-/// the new file; the containers of a directory are replaced one after another, and their backups are all there before.
-/// Memory: as transcode().
-/// Throws: errc::corrupt, errc::truncated, errc::mismatch for damage; errc::unsupported for a newer version;
-/// errc::exists when a backup is there; errc::invalid_argument when the container is a shard of a model beside it;
-/// errc::missing; errc::io; errc::cancelled. Until files are replaced, the archive is then as it was.
+/// the new file; the containers of a directory are all on disk before they are renamed one after another, and a crash
+/// in between leaves some old and some new: their backups, all there before, bring the old ones back. Memory: as
+/// transcode(). Throws: errc::corrupt, errc::truncated, errc::mismatch for damage; errc::unsupported for a newer
+/// version; errc::exists when a backup is there; errc::invalid_argument when the container is a shard of a model beside
+/// it; errc::missing; errc::io; errc::cancelled. Until files are replaced, the archive is then as it was.
 template <parallel::executor E>
 migrate_result migrate(const std::filesystem::path& archive, const migrate_options& options, E& e) {
     return detail::archive_migrator(archive, options).run(e);

@@ -53,6 +53,7 @@ public:
             add(archive);
         if (containers_.empty())
             throw error(errc::invalid_input, "there are no containers in it").in_file(sources.front().string());
+        drop_maps();
         if (base && !is_patch())
             throw error(errc::invalid_argument, "this is no patch: it restores its files without a base")
                 .in_file(sources.front().string());
@@ -120,10 +121,16 @@ private:
             add_carried({{path, member.raw_bytes, hex_of(member.sha256)}, {}, restore_job{&container, &member, path}});
     }
 
-    /// The maps of tensors to shards that are no longer there are made anew.
+    /// The maps of tensors to the shards of the model, which will no longer be there, are made anew.
+    void drop_maps() {
+        std::erase_if(carried_, [&](const carried_file& file) {
+            const std::string_view name = file.record.file;
+            return name.ends_with(".safetensors.index.json") && name.substr(0, name.rfind('/') + 1) == folder_;
+        });
+    }
+
     void add_carried(carried_file file) {
         const std::string& name = file.record.file;
-        if (std::string_view(name).ends_with(".safetensors.index.json")) return;
         const auto [at, is_new] = names_.try_emplace(name, carried_.size());
         if (is_new) return carried_.push_back(std::move(file));
         if (carried_[at->second].record.sha256 == file.record.sha256) return;

@@ -133,13 +133,18 @@ public:
     /// The name of the file while it is unfinished, for whoever wants to clean up from outside.
     const std::filesystem::path& temporary() const noexcept { return temporary_; }
 
+    /// To the disk, still without its name. Throws: errc::io.
+    void sync() {
+        flush();
+        if (const int failed = detail::flush_retry(file_.get()))
+            throw detail::system_error("flush the file to disk", name_, failed);
+    }
+
     /// Flushes to disk and renames. Once only; nothing may be written afterwards.
     /// Throws: errc::exists when the target has appeared meanwhile and is not to be replaced; errc::io.
     /// Guarantee: when it throws before the rename, the target is as it was.
     void commit() {
-        flush();
-        if (const int failed = detail::flush_retry(file_.get()))
-            throw detail::system_error("flush the file to disk", name_, failed);
+        sync();
         const int failed = existing_ == if_exists::refuse
                                ? detail::rename_no_replace(temporary_.c_str(), target_.c_str())
                            : ::rename(temporary_.c_str(), target_.c_str()) == 0 ? 0
