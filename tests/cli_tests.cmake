@@ -8,7 +8,7 @@ file(GLOB scripts CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cli/*.sh")
 list(REMOVE_ITEM scripts "${CMAKE_CURRENT_SOURCE_DIR}/cli/lib.sh")
 # Under a sanitizer only those that feed the tool what strangers make, and that do not time or measure it.
 if(BIGSMALL_SANITIZE)
-    list(FILTER scripts INCLUDE REGEX "/(directory|hostile|info_stat|overwrite|roundtrip|usage|verify)\\.sh$")
+    list(FILTER scripts INCLUDE REGEX "/(directory|hostile|info_stat|overwrite|repair|reshard|roundtrip|skip_damaged|usage|verify)\\.sh$")
 endif()
 # Preloaded, it makes the tool's calls on files fail.
 set(fault_shim "")

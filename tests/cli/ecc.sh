@@ -99,4 +99,18 @@ expect 0 compress model.safetensors --storage -f
 cp old.ecc model.bs.ecc
 expect 1 verify model.bs
 said "$out" "DAMAGED: model.bs.ecc"
+# A model that was changed in place has parity of another version, which undoes nothing.
+small_model changed.safetensors
+cp changed.safetensors next.safetensors
+printf 'abc' | dd of=next.safetensors bs=1 seek=30000 conv=notrunc 2>/dev/null
+expect 0 compress next.safetensors --delta-from changed.safetensors -o update.bs
+expect 0 ecc changed.safetensors
+expect 0 apply --in-place changed.safetensors update.bs
+said "$err" "make it anew with 'bigsmall ecc -f'"
+expect 3 repair changed.safetensors --in-place
+said "$err" "written after its parity"
+same changed.safetensors next.safetensors
+expect 0 ecc changed.safetensors -f
+expect 0 repair changed.safetensors --in-place
+
 finish

@@ -6,6 +6,7 @@
 
 #include <bigsmall/archive/apply_patch.hpp>
 
+#include "commands/problems.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
 
@@ -89,6 +90,9 @@ exit_code run_in_place(const arguments& given) {
     work_session session(given, show_ratio::no);
     in_place_run run = settles ? settle(given) : apply(given, session);
     run.seconds = session.finish();
+    if (has_parity(run.model))
+        print_to_user("warning: " + printable(run.model) +
+                      ".ecc is about the file that was there before: make it anew with 'bigsmall ecc -f'\n");
     if (given.has("json"))
         print_json(json_of(run));
     else if (!given.has("quiet"))
