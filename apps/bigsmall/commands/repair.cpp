@@ -143,7 +143,7 @@ std::string sidecar_line(const repair_result& result) {
 std::string lost_lines(const repair_result& result) {
     constexpr std::size_t most_lines = 20;
     std::string text;
-    const std::vector<archive::lost_range>& lost = result.report.lost;
+    const std::vector<archive::byte_range>& lost = result.report.lost;
     for (std::size_t i = 0; i < std::min(lost.size(), most_lines); ++i)
         text += "LOST: " + printable(result.asked.file) + ": " + with_thousands(lost[i].bytes) + " bytes at byte " +
                 std::to_string(lost[i].offset) + "\n";
@@ -183,9 +183,9 @@ std::string text_of(const repair_result& result) {
     return text + sidecar_line(result) + advice(result);
 }
 
-json lost_json(const std::vector<archive::lost_range>& lost) {
+json lost_json(const std::vector<archive::byte_range>& lost) {
     json list = json::array();
-    for (const archive::lost_range& range : lost)
+    for (const archive::byte_range& range : lost)
         list.push_back({{"offset", range.offset}, {"bytes", range.bytes}});
     return list;
 }

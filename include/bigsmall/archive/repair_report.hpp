@@ -14,9 +14,9 @@
 
 namespace bigsmall::archive {
 
-struct lost_range {
+struct byte_range {
     std::uint64_t offset = 0, bytes = 0;
-    bool operator==(const lost_range&) const = default;
+    bool operator==(const byte_range&) const = default;
 };
 
 /// A cell is up to 4096 bytes with a checksum of their own; without parity, a part of a container: a block, a header
@@ -30,7 +30,7 @@ struct repair_report {
     std::uint64_t parity_damaged = 0;   ///< cells of the parity that are damaged
     std::uint64_t pages_damaged = 0;    ///< pages of checksums that are damaged
     bool headers_ok = true;             ///< of the sidecar, and its size
-    std::vector<lost_range> lost;       ///< of the file, ascending: what cannot be restored
+    std::vector<byte_range> lost;       ///< of the file, ascending: what cannot be restored
     std::set<std::string> lost_tensors; ///< that lie there, as far as a container says
     std::uint64_t lost_cells() const noexcept { return damaged_cells - restored_cells; }
 
@@ -68,8 +68,8 @@ public:
     /// Joins what is lost of the stripes so far.
     void end_stripe() {
         std::sort(lost_.begin(), lost_.end(),
-                  [](const lost_range& a, const lost_range& b) { return a.offset < b.offset; });
-        for (const lost_range& range : lost_) {
+                  [](const byte_range& a, const byte_range& b) { return a.offset < b.offset; });
+        for (const byte_range& range : lost_) {
             if (!report_.lost.empty() && report_.lost.back().offset + report_.lost.back().bytes == range.offset)
                 report_.lost.back().bytes += range.bytes;
             else
@@ -81,7 +81,7 @@ public:
 private:
     repair_report& report_;
     const io::ecc_layout& layout_;
-    std::vector<lost_range> lost_;
+    std::vector<byte_range> lost_;
 };
 
 } // namespace detail
