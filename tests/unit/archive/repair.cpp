@@ -94,10 +94,10 @@ TEST_CASE("17 wrong bytes in a word of cells that are all damaged are told, and 
     const byte_buffer out = read_file(f.output);
     CHECK((out == f.file)); // what is there
     std::uint64_t lost = 0;
-    for (const byte_range& range : report.lost)
+    for (const archive::byte_range& range : report.lost)
         lost += range.bytes;
     for (std::size_t i = 0; i < out.size(); ++i)
-        if (out[i] != f.original[i] && std::none_of(report.lost.begin(), report.lost.end(), [&](const byte_range& r) {
+        if (out[i] != f.original[i] && std::none_of(report.lost.begin(), report.lost.end(), [&](const archive::byte_range& r) {
                 return i >= r.offset && i < r.offset + r.bytes;
             }))
             FAIL("byte " << i << " is lost and not listed");
