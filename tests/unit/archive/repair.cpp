@@ -97,9 +97,9 @@ TEST_CASE("17 wrong bytes in a word of cells that are all damaged are told, and 
     for (const archive::byte_range& range : report.lost)
         lost += range.bytes;
     for (std::size_t i = 0; i < out.size(); ++i)
-        if (out[i] != f.original[i] && std::none_of(report.lost.begin(), report.lost.end(), [&](const archive::byte_range& r) {
-                return i >= r.offset && i < r.offset + r.bytes;
-            }))
+        if (out[i] != f.original[i] &&
+            std::none_of(report.lost.begin(), report.lost.end(),
+                         [&](const archive::byte_range& r) { return i >= r.offset && i < r.offset + r.bytes; }))
             FAIL("byte " << i << " is lost and not listed");
     CHECK(lost < out.size());
 }
