@@ -96,6 +96,23 @@ archive::repair_report without_parity(const request& asked, const archive::repai
     }
 }
 
+// What --from gives may bring back more without parity, and parity that is cut or that of another file none.
+bool is_better_without_parity(const request& asked, archive::repair_options options, parallel::tbb_executor& executor) {
+    if (asked.sidecar.empty() || asked.from.empty()) return false;
+    const auto is_repairable = [](auto&& check) {
+        try {
+            return check().repairable();
+        } catch (const error& failure) {
+            if (failure.code() == errc::cancelled) throw;
+            return false; // whoever repairs says why
+        }
+    };
+    options.progress = nullptr;
+    options.existing = io::if_exists::refuse;
+    return !is_repairable([&] { return archive::check_parity(asked.file, asked.sidecar, options, executor); }) &&
+           is_repairable([&] { return archive::check_container(asked.file, options); });
+}
+
 // Which tensors the lost bytes belong to, as far as what is left of an archive tells.
 void name_lost_tensors(repair_result& result, const archive::run_options& options, parallel::tbb_executor& executor) {
     const request& asked = result.asked;
@@ -118,6 +135,7 @@ repair_result work(const arguments& given) {
     archive::repair_options options;
     session.apply_to(options, given);
     options.from = result.asked.from;
+    if (is_better_without_parity(result.asked, options, session.executor())) result.asked.sidecar.clear();
     result.report = result.asked.sidecar.empty() ? without_parity(result.asked, options)
                                                  : with_parity(result.asked, options, session.executor());
     name_lost_tensors(result, options, session.executor());
@@ -258,8 +276,8 @@ std::vector<option_spec> options() {
              .kind = value_kind::path},
             {.name = "from",
              .value = "OTHER",
-             .help = "Take good pieces from here: another copy of FILE, which may be damaged elsewhere; without "
-                     "parity also the .safetensors file or directory that was compressed.",
+             .help = "Take good pieces from here: another copy of FILE, which may be damaged elsewhere, or the "
+                     ".safetensors file or directory that was compressed, which is used in the place of parity.",
              .kind = value_kind::path},
             force_option(),
             threads_option(),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/commands.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <random>
 
@@ -85,10 +86,16 @@ archive::verify_report run_mode(const request& asked, const archive::verify_opti
     return report;
 }
 
+bool is_damaged(const archive::verify_report& report) {
+    return std::any_of(report.problems.begin(), report.problems.end(), [](const archive::damage& found) {
+        return found.code == errc::corrupt || found.code == errc::truncated;
+    });
+}
+
 // Of damage that has cost nothing yet, or that parity may undo.
 std::string advice(const verify_result& result) {
     if (result.report.ok) return {};
-    if (has_parity(result.asked.file))
+    if (has_parity(result.asked.file) && is_damaged(result.report))
         return "There is parity: 'bigsmall repair " + printable(result.asked.file) +
                " --check' tells whether it brings back what is damaged.\n";
     if (!result.report.only_redundant()) return {};
