@@ -120,7 +120,7 @@ complete -c bigsmall -n '__fish_seen_subcommand_from repair' -s o -l output -r -
 complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l in-place -d 'When all of it can be restored, write what was damaged into FILE itself, and make a damaged .ecc again. A run that was killed can be repeated (with -f, if FILE is no archive).'
 complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l check -d 'Write nothing: only tell what is damaged, and whether it can be repaired.'
 complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l ecc -r -F -d 'The parity.'
-complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l from -r -F -d 'Take good pieces from here: another copy of FILE, which may be damaged elsewhere; without parity also the .safetensors file or directory that was compressed.'
+complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l from -r -F -d 'Take good pieces from here: another copy of FILE, which may be damaged elsewhere, or the .safetensors file or directory that was compressed, which is used in the place of parity.'
 complete -c bigsmall -n '__fish_seen_subcommand_from repair' -s f -l force -d 'Overwrite the output when it exists already.'
 complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l threads -x -d 'Number of threads, 1 to 1024. The output bytes do not depend on it.'
 complete -c bigsmall -n '__fish_seen_subcommand_from repair' -l json -d 'Print one JSON object on standard output instead of text.'
