@@ -71,8 +71,8 @@ mkdir dir && cp model.safetensors dir/a.safetensors && cp model.safetensors dir/
 expect 0 compress dir --per-shard --inference
 expect 2 migrate dir-bs/a.bs --storage
 said "$err" "migrate the directory"
-ln -s dir-bs/a.bs link.bs
-expect 2 migrate link.bs --storage
+ln -s dir-bs/a.bs shard-link.bs
+expect 2 migrate shard-link.bs --storage
 said "$err" "migrate the directory"
 mkdir -p pipe/unet && cp dir-bs/bigsmall.index.json pipe && sed -i 's#"a.bs"#"unet/a.bs"#' pipe/bigsmall.index.json
 cp dir-bs/a.bs pipe/unet
