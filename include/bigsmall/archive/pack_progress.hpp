@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <bigsmall/archive/model_reader.hpp>
 #include <bigsmall/archive/pack_batch.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/recorded_payload.hpp>
