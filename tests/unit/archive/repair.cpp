@@ -210,12 +210,35 @@ TEST_CASE("without checksums, words with too many errors are told") {
 }
 
 TEST_CASE("without checksums and with cells that are missing, nothing is made up") {
-    // 24 rows are missing and the checksums of a strip are lost: of words with five wrong bytes more, one in some forty
-    // looks like another word to a decoder that spends all parity.
+    // 24 rows are missing, and the checksums of their strip: of words with five wrong bytes more, one in some forty
+    // looks like another word to a decoder that spends all parity. The first such word is the damage.
     protected_file f(1500000);
+    constexpr std::size_t kept = io::ecc_data_rows - 24;
+    std::vector<std::uint8_t> missing;
+    for (std::size_t row = kept; row < io::ecc_data_rows; ++row)
+        missing.push_back(static_cast<std::uint8_t>(row));
+    const auto wrong_row = [&](std::uint64_t column, std::size_t i) {
+        return static_cast<std::size_t>((column * 31 + i * (column % 40 + 1)) % kept); // other ones in each column
+    };
+    std::uint64_t column = 0;
+    for (bool deceives = false; !deceives; ++column) {
+        REQUIRE(column < f.layout.columns(0));
+        std::array<std::uint8_t, io::ecc_rows> word{};
+        for (std::size_t row = 0; row < io::ecc_rows; ++row)
+            if (row < kept)
+                word[row] = f.file[static_cast<std::size_t>(f.layout.data_offset(0, row) + column)];
+            else if (row >= io::ecc_data_rows)
+                word[row] =
+                    f.parity[static_cast<std::size_t>(f.layout.parity_offset(0, row - io::ecc_data_rows) + column)];
+        const std::array<std::uint8_t, io::ecc_rows> right = word;
+        for (std::size_t i = 0; i < 5; ++i)
+            word[wrong_row(column, i)] ^= 0x5a; // as spoil() does
+        deceives = ecc::correct(word, missing) && !std::equal(right.begin(), right.begin() + kept, word.begin());
+    }
+    for (std::size_t i = 0; i < 5; ++i)
+        spoil(f.file, f.layout.data_offset(0, wrong_row(column - 1, i)) + column - 1);
     spoil(f.parity, f.layout.page_offset(0, 0) + 11);
-    spoil_words(f, 5, f.layout.columns(0));
-    f.file.resize(static_cast<std::size_t>(f.layout.data_offset(0, io::ecc_data_rows - 24)));
+    f.file.resize(static_cast<std::size_t>(f.layout.data_offset(0, kept)));
     CHECK_FALSE(f.repair().repairable());
     byte_buffer out = read_file(f.output);
     out.resize(f.file.size());
