@@ -37,8 +37,44 @@ function(bigsmall_register_cases program kind source)
     set_tests_properties(${name} PROPERTIES LABELS ${kind} TIMEOUT 900 ENVIRONMENT "${test_environment}")
 endfunction()
 
+# To read the headers takes the compiler longest, so the sources of a program are compiled in batches: first what any of
+# them includes, then each in a namespace of its own, as all have their helpers in an anonymous one.
+function(bigsmall_compile_in_batches program)
+    get_target_property(sources ${program} SOURCES)
+    foreach(source IN LISTS sources)
+        cmake_path(GET source PARENT_PATH folder)
+        file(STRINGS "${source}" lines REGEX "^#include ")
+        foreach(line IN LISTS lines)
+            string(REGEX REPLACE "^#include [<\"](.+)[>\"].*" "\\1" header "${line}")
+            if(EXISTS "${folder}/${header}")
+                set(line "#include \"${folder}/${header}\"")
+            endif()
+            list(APPEND includes "${line}")
+        endforeach()
+    endforeach()
+    list(REMOVE_DUPLICATES includes)
+    list(SORT includes)
+    list(JOIN includes "\n" includes)
+    set(all_headers "${CMAKE_CURRENT_BINARY_DIR}/${program}_headers.hpp")
+    file(CONFIGURE OUTPUT "${all_headers}" CONTENT "#pragma once\n${includes}\n")
+    set_target_properties(${program} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 9
+        UNITY_BUILD_UNIQUE_ID bigsmall_test_file
+        UNITY_BUILD_CODE_BEFORE_INCLUDE "#include \"${all_headers}\"\nnamespace bigsmall_test_file {"
+        UNITY_BUILD_CODE_AFTER_INCLUDE "}")
+endfunction()
+
 foreach(kind unit property golden corrupt)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${kind}/*.cpp")
+    # The logic of archives is the same in every build, and its tests take minutes to compile. Those that a sanitizer
+    # cannot run are part of every build.
+    if(NOT BIGSMALL_BUILD_ARCHIVE_TESTS)
+        foreach(source IN LISTS sources)
+            file(STRINGS "${source}" unsanitized REGEX "memory_is_measurable" LIMIT_COUNT 1)
+            if(source MATCHES "/unit/archive/" AND NOT unsanitized)
+                list(REMOVE_ITEM sources "${source}")
+            endif()
+        endforeach()
+    endif()
     # Programs that write test data live in a folder `tool`: built, so that they cannot rot, and not run.
     file(GLOB tools CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${kind}/tool/*.cpp")
     foreach(tool IN LISTS tools)
@@ -61,29 +97,35 @@ foreach(kind unit property golden corrupt)
     add_executable(${program} ${sources})
     bigsmall_own_target(${program})
     target_link_libraries(${program} PRIVATE bigsmall_own_codecs bigsmall_test_support)
-    # Many sources, most of which read all headers. GCC forgets which of those are the system's.
-    if(kind STREQUAL "unit" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-        target_precompile_headers(${program} PRIVATE "<support/archive_runs.hpp>")
-    endif()
     if(BIGSMALL_BUILD_APPS)
         target_link_libraries(${program} PRIVATE bigsmall_tool_parts)
     endif()
     target_compile_definitions(${program} PRIVATE
         BIGSMALL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
         BIGSMALL_TEST_DATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/${kind}/data")
+    if(kind STREQUAL "unit")
+        bigsmall_compile_in_batches(${program})
+    endif()
     foreach(source IN LISTS sources)
         bigsmall_register_cases(${program} ${kind} "${source}")
     endforeach()
 endforeach()
 
-# What these run longest lies in bigsmall_own_codecs, which is optimised.
-if(NOT BIGSMALL_SANITIZE)
-    file(GLOB archive_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/unit/archive/*.cpp")
-    set_source_files_properties(${archive_sources} PROPERTIES COMPILE_OPTIONS -O0)
-endif()
-# The laws run every policy over much data.
+# Sources with options of their own stay out of the batches. What the others run longest lies in bigsmall_own_codecs.
 if(BIGSMALL_SANITIZE)
-    set_source_files_properties(unit/codec/policy_laws.cpp PROPERTIES COMPILE_OPTIONS -O1 SKIP_PRECOMPILE_HEADERS ON)
+    set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/unit/codec/policy_laws.cpp" PROPERTIES COMPILE_OPTIONS -O1)
+else()
+    file(GLOB coding_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/unit/codec/*.cpp"
+        "${CMAKE_CURRENT_SOURCE_DIR}/unit/kernel/*.cpp")
+    list(APPEND coding_sources "${CMAKE_CURRENT_SOURCE_DIR}/unit/archive/repair.cpp")
+    set_source_files_properties(${coding_sources} PROPERTIES COMPILE_OPTIONS -O1)
+    target_compile_options(bigsmall_test_unit PRIVATE -O0)
+endif()
+
+# A first run knows nothing of how long tests take; the longest begin first.
+set_tests_properties(property.round_trip PROPERTIES COST 100)
+if(BIGSMALL_BUILD_ARCHIVE_TESTS)
+    set_tests_properties(unit.archive.in_place_crashes unit.archive.resume_crashes PROPERTIES COST 100)
 endif()
 
 # static/: the test is that it compiles, in every build.

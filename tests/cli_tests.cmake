@@ -25,3 +25,6 @@ foreach(script IN LISTS scripts)
     set_tests_properties(cli.${name} PROPERTIES LABELS cli TIMEOUT 600 SKIP_RETURN_CODE 77
         ENVIRONMENT "BIGSMALL=$<TARGET_FILE:bigsmall_tool>;SOURCE_DIR=${PROJECT_SOURCE_DIR}${fault_shim};${test_environment}")
 endforeach()
+if(NOT BIGSMALL_SANITIZE)
+    set_tests_properties(cli.faults cli.resume PROPERTIES COST 100)
+endif()

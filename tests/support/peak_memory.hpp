@@ -8,21 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/sanitized.hpp"
+
 namespace support {
 
-#if defined(__has_feature) // clang's way to say what GCC says with macros
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define BIGSMALL_TEST_SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BIGSMALL_TEST_SANITIZED
-#endif
-
-#ifdef BIGSMALL_TEST_SANITIZED
-inline constexpr bool memory_is_measurable = false; // a sanitizer's own bookkeeping would be measured
-#else
-inline constexpr bool memory_is_measurable = true;
-#endif
+inline constexpr bool memory_is_measurable = !is_sanitized; // a sanitizer's own bookkeeping would be measured
 
 /// Greatest resident set of a child that does nothing but `action`, in bytes; exceptions end it as well.
 template <class F>

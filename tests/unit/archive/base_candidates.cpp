@@ -27,8 +27,8 @@ TEST_CASE("every form of a model is one candidate", "[archive]") {
     const temporary_directory dir;
     const fs::path models = dir / "models";
     const fs::path target = put(dir / "target.safetensors", tuned(trained(1), 2, 5));
-    const model base = trained(1);
-    model first(base.begin(), std::next(base.begin(), 4)), second(std::next(base.begin(), 4), base.end());
+    const named_tensors base = trained(1);
+    named_tensors first(base.begin(), std::next(base.begin(), 4)), second(std::next(base.begin(), 4), base.end());
     put(models / "collection" / "x.safetensors", base);
     put(models / "collection" / "y.safetensors", base);
     put(models / "one" / "model.safetensors", base);
@@ -80,8 +80,8 @@ TEST_CASE("a model is not its own base", "[archive]") {
 TEST_CASE("snapshots of a cache are candidates though they share files", "[archive]") {
     const temporary_directory dir;
     const fs::path repository = dir / "hub" / "models--some--model";
-    const model base = trained(1);
-    model first(base.begin(), std::next(base.begin(), 4)), second(std::next(base.begin(), 4), base.end());
+    const named_tensors base = trained(1);
+    named_tensors first(base.begin(), std::next(base.begin(), 4)), second(std::next(base.begin(), 4), base.end());
     put(repository / "blobs" / "1", first);
     put(repository / "blobs" / "2", second);
     put(repository / "blobs" / "3", tuned(second, 2, 5));
@@ -195,7 +195,7 @@ TEST_CASE("what is remembered is not opened again, what changed is", "[archive]"
     CHECK_FALSE(changed.choice);
     CHECK(cached_of(changed) == 1);
     // So is another size.
-    model larger = trained(2);
+    named_tensors larger = trained(2);
     larger["more"] = gaussian_bf16(width, 4);
     const fs::file_time_type time = fs::last_write_time(models / "b.safetensors");
     put(models / "b.safetensors", larger);

@@ -25,7 +25,7 @@ using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("the nearest base is found among near and far ones", "[archive]") {
     const temporary_directory dir;
-    const model a = trained(1), b = trained(2);
+    const named_tensors a = trained(1), b = trained(2);
     const fs::path target = put(dir / "target.safetensors", tuned(a, 2, 7));
     put(dir / "models" / "a.safetensors", a);
     put(dir / "models" / "a tuned far.safetensors", tuned(a, 12, 8));
@@ -73,10 +73,10 @@ TEST_CASE("no base is chosen where none pays", "[archive]") {
 
 TEST_CASE("estimates come near to what the coder makes", "[archive]") {
     const temporary_directory dir;
-    const model base = trained(1);
+    const named_tensors base = trained(1);
     const archive::model_fingerprint base_print = print_of(put(dir / "base.safetensors", base));
     for (const int most : {1, 3, 10, 60}) {
-        const model target = tuned(base, most, 5);
+        const named_tensors target = tuned(base, most, 5);
         const double estimated = share_of(print_of(put(dir / "target.safetensors", target)), base_print);
         scratch memory;
         std::size_t coded = 0, raw = 0;
@@ -93,7 +93,7 @@ TEST_CASE("estimates come near to what the coder makes", "[archive]") {
 
 TEST_CASE("the ranking follows the size of the updates", "[archive]") {
     const temporary_directory dir;
-    const model base = trained(1);
+    const named_tensors base = trained(1);
     const archive::patch_estimator estimator(print_of(put(dir / "target.safetensors", base)));
     double before = -1;
     for (const int most : {0, 1, 2, 5, 12, 40}) {
@@ -107,15 +107,15 @@ TEST_CASE("the ranking follows the size of the updates", "[archive]") {
 
 TEST_CASE("partners have other names, other rows, other types", "[archive]") {
     const temporary_directory dir;
-    const model base = trained(1);
-    model target = tuned(base, 2, 5);
+    const named_tensors base = trained(1);
+    named_tensors target = tuned(base, 2, 5);
     const archive::model_fingerprint print = print_of(put(dir / "target.safetensors", target));
     const double plain = share_of(print, print_of(put(dir / "base.safetensors", base)));
     const double alone = archive::patch_estimator(print).estimate({}).share;
     CHECK(plain < 0.3);
     CHECK(alone > 0.6);
 
-    model wrapped, renamed, grown = base;
+    named_tensors wrapped, renamed, grown = base;
     for (const auto& [name, bytes] : base) {
         wrapped["module." + name] = bytes;
         renamed["transformer.block" + name.substr(5)] = bytes;
@@ -164,7 +164,7 @@ TEST_CASE("bits that no word uses cost nothing", "[archive]") {
     };
     const archive::patch_estimator wide(widened(dir / "w.safetensors", narrow));
     const archive::patch_estimator plain(print_of(put(dir / "n.safetensors", {{"w", narrow}})));
-    const model tuned_narrow = tuned({{"w", narrow}}, 3, 1);
+    const named_tensors tuned_narrow = tuned({{"w", narrow}}, 3, 1);
     const archive::base_estimate of_wide = wide.estimate(widened(dir / "v.safetensors", tuned_narrow.at("w")));
     const archive::base_estimate of_plain = plain.estimate(print_of(put(dir / "m.safetensors", tuned_narrow)));
     CHECK(std::abs(of_wide.alone - of_plain.alone / 2) < 1e-9);
@@ -173,7 +173,7 @@ TEST_CASE("bits that no word uses cost nothing", "[archive]") {
 
 TEST_CASE("tensors that were not sampled are like those of their role", "[archive]") {
     const temporary_directory dir;
-    const model base = trained(1);
+    const named_tensors base = trained(1);
     archive::model_fingerprint print = print_of(put(dir / "target.safetensors", tuned(base, 30, 5, "q_proj")));
     const archive::model_fingerprint base_print = print_of(put(dir / "base.safetensors", base));
     const double all = share_of(print, base_print);

@@ -21,12 +21,14 @@ using archive::tensor_difference;
 
 namespace {
 
-archive::diff_result diff(const model_reader& a, const model_reader& b) {
+archive::diff_result compared(const model_reader& a, const model_reader& b) {
     parallel::serial_executor e;
     return archive::diff(a, b, {}, e);
 }
 
-archive::diff_result diff(const fs::path& a, const fs::path& b) { return diff(model_reader(a), model_reader(b)); }
+archive::diff_result compared(const fs::path& a, const fs::path& b) {
+    return compared(model_reader(a), model_reader(b));
+}
 
 /// The same weights after some training: a quarter of the BF16 numbers moves by up to four steps.
 byte_buffer trained(byte_buffer weights, std::uint64_t seed) {
@@ -70,7 +72,7 @@ struct two_models {
     }
     archive::diff_result diff() const {
         write();
-        return ::diff(dir / "a.safetensors", dir / "b.safetensors");
+        return compared(dir / "a.safetensors", dir / "b.safetensors");
     }
 };
 
@@ -97,7 +99,7 @@ TEST_CASE("the same weights in other files, shards and codecs are equal", "[arch
     write_file(dir / "merged.safetensors", merged.metadata("format", "pt").build());
     for (const char* a : {"model", "one.bs", "other.bs", "shards", "merged.safetensors"})
         for (const char* b : {"model", "one.bs", "other.bs", "shards", "merged.safetensors"}) {
-            const archive::diff_result found = diff(dir / a, dir / b);
+            const archive::diff_result found = compared(dir / a, dir / b);
             CHECK(is_all_equal(found));
             CHECK(found.tensors.size() == 7);
             CHECK(found.total.update.words == plain.tensors()[0].bytes + 2 * (4096 + 8192) + 64);
@@ -116,8 +118,8 @@ TEST_CASE("archives that have the same receipts are not decoded", "[archive]") {
     damage_byte(dir / "b.bs", 10'000); // in a block
     byte_buffer part(w.size());
     CHECK(thrown_by([&] { model_reader(dir / "b.bs").read(0, 0, part); }).code() == errc::corrupt);
-    CHECK(is_all_equal(diff(dir / "a.bs", dir / "b.bs")));
-    CHECK(thrown_by([&] { diff(dir / "m.safetensors", dir / "b.bs"); }).code() == errc::corrupt);
+    CHECK(is_all_equal(compared(dir / "a.bs", dir / "b.bs")));
+    CHECK(thrown_by([&] { compared(dir / "m.safetensors", dir / "b.bs"); }).code() == errc::corrupt);
 }
 
 TEST_CASE("changed tensors have their figures, and layers and roles their sums", "[archive]") {
@@ -227,7 +229,7 @@ TEST_CASE("tensors of another form are told from what they were", "[archive]") {
     CHECK(found.tensors[8].a.empty());
     CHECK(found.total.different == 10);
 
-    found = diff(models.dir / "b.safetensors", models.dir / "a.safetensors");
+    found = compared(models.dir / "b.safetensors", models.dir / "a.safetensors");
     CHECK(found.count(split) == 2);
     CHECK(found.tensors[3].rows_removed == 40);
     CHECK(found.tensors[3].rows_added == 0);
@@ -245,7 +247,7 @@ TEST_CASE("a word in any place is found, and the result is that of one thread", 
     models.b.add("one", "F32", b).add("many", "F32", c);
     models.write();
     const model_reader of_a(models.dir / "a.safetensors"), of_b(models.dir / "b.safetensors");
-    const archive::diff_result expected = diff(of_a, of_b);
+    const archive::diff_result expected = compared(of_a, of_b);
     CHECK(expected.tensors[0].update.words == words);
     CHECK(expected.tensors[0].update.changed_words == 1);
     CHECK(expected.tensors[0].update.steps == std::vector<std::uint64_t>{words - 1, 1});
@@ -263,8 +265,8 @@ TEST_CASE("a word in any place is found, and the result is that of one thread", 
     check_same(parallel::tbb_executor(4));
     pack(models.dir / "a.safetensors", models.dir / "a.bs");
     pack(models.dir / "b.safetensors", models.dir / "b.bs", archive::pack_options());
-    CHECK(diff(models.dir / "a.bs", models.dir / "b.bs").total.update == expected.total.update);
-    CHECK(diff(models.dir / "a.bs", models.dir / "b.safetensors").total.update == expected.total.update);
+    CHECK(compared(models.dir / "a.bs", models.dir / "b.bs").total.update == expected.total.update);
+    CHECK(compared(models.dir / "a.bs", models.dir / "b.safetensors").total.update == expected.total.update);
 }
 
 TEST_CASE("files may have tensors of one name", "[archive]") {
@@ -278,9 +280,9 @@ TEST_CASE("files may have tensors of one name", "[archive]") {
     write_file(dir / "c" / "1.safetensors", file);
     pack(dir / "a", dir / "a.bs");
     pack(dir / "b", dir / "b.bs");
-    CHECK(is_all_equal(diff(dir / "a", dir / "b")));
-    CHECK(is_all_equal(diff(dir / "a.bs", dir / "b.bs")));
-    const archive::diff_result less = diff(dir / "a", dir / "c"), more = diff(dir / "c", dir / "a");
+    CHECK(is_all_equal(compared(dir / "a", dir / "b")));
+    CHECK(is_all_equal(compared(dir / "a.bs", dir / "b.bs")));
+    const archive::diff_result less = compared(dir / "a", dir / "c"), more = compared(dir / "c", dir / "a");
     CHECK(less.count(difference_kind::removed) == 1);
     CHECK(less.total.different == 1);
     CHECK(more.count(difference_kind::copied) == 1);
@@ -295,9 +297,9 @@ TEST_CASE("metadata is told and does not matter", "[archive]") {
     CHECK(found.equal());
     CHECK(found.metadata == std::vector<std::string>{"new", "old", "step"});
     pack(models.dir / "a.safetensors", models.dir / "a.bs");
-    found = diff(models.dir / "a.bs", models.dir / "b.safetensors");
+    found = compared(models.dir / "a.bs", models.dir / "b.safetensors");
     CHECK(found.metadata == std::vector<std::string>{"new", "old", "step"});
-    CHECK(diff(models.dir / "a.bs", models.dir / "a.safetensors").metadata.empty());
+    CHECK(compared(models.dir / "a.bs", models.dir / "a.safetensors").metadata.empty());
 }
 
 TEST_CASE("progress is told, and a run can be stopped", "[archive]") {

@@ -76,7 +76,7 @@ void require_recoverable(const fs::path& directory, const file_set& state, const
         return;
     }
     for (const change_direction direction : directions) {
-        put(directory, state);
+        put_files(directory, state);
         failing_disk disk;
         REQUIRE(settle(directory, direction, disk));
         REQUIRE(read_tree(directory) == file_set{{model, goal(pair, direction)}});
@@ -87,7 +87,7 @@ void require_recoverable(const fs::path& directory, const file_set& state, const
 std::size_t end_recovery_everywhere(const fs::path& directory, const file_set& state, const change_pair& pair,
                                     change_direction direction, fault kind, std::uint32_t seed) {
     for (std::size_t step = 0;; ++step) {
-        put(directory, state);
+        put_files(directory, state);
         failing_disk disk(kind, step, seed + static_cast<std::uint32_t>(step));
         const bool done = settle(directory, direction, disk);
         if (!disk.struck()) {
@@ -110,7 +110,7 @@ steps_tried end_everywhere(const change_pair& pair, fault kind, std::uint32_t se
     steps_tried tried;
     for (std::size_t step = 0;; ++step) {
         CAPTURE(step, seed);
-        put(directory, {{model, pair.base}});
+        put_files(directory, {{model, pair.base}});
         failing_disk disk(kind, step, seed + static_cast<std::uint32_t>(step));
         const bool done = change(directory, pair, disk);
         const file_set state = read_tree(directory);
@@ -166,7 +166,7 @@ TEST_CASE("a process that dies by a signal at any step leaves a file that can be
     std::size_t killed = 0;
     for (;; ++killed) {
         CAPTURE(killed);
-        put(directory, {{model, in_place().base}});
+        put_files(directory, {{model, in_place().base}});
         const pid_t child = ::fork();
         REQUIRE(child >= 0);
         if (child == 0) {
@@ -192,7 +192,7 @@ TEST_CASE("the next run removes what a killed one has left and does the whole ch
     for (const change_pair* pair : {&in_place(), &whole()}) {
         std::size_t leftovers = 0;
         for (std::size_t step = 0;; ++step) {
-            put(directory, {{model, pair->base}});
+            put_files(directory, {{model, pair->base}});
             failing_disk disk(fault::kill, step);
             if (change(directory, *pair, disk)) break;
             const file_set state = read_tree(directory);
@@ -211,7 +211,7 @@ TEST_CASE("an error before the journal is complete leaves nothing behind", "[arc
     const fs::path directory = root / "models";
     std::size_t clean = 0;
     for (std::size_t step = 0;; ++step) {
-        put(directory, {{model, in_place().base}});
+        put_files(directory, {{model, in_place().base}});
         failing_disk disk(fault::error, step);
         if (change(directory, in_place(), disk)) break;
         const file_set state = read_tree(directory);

@@ -58,7 +58,7 @@ inline archive::in_place_change change_of(const byte_buffer& base, const byte_bu
 /// The files of a directory, hidden ones too.
 using file_set = std::map<std::string, byte_buffer>;
 
-inline void put(const fs::path& directory, const file_set& files) {
+inline void put_files(const fs::path& directory, const file_set& files) {
     fs::remove_all(directory);
     fs::create_directories(directory);
     for (const auto& [name, bytes] : files)

@@ -18,12 +18,12 @@
 namespace support {
 
 /// BF16 tensors of a small transformer, by name. A seed is a model.
-using model = std::map<std::string, byte_buffer>;
+using named_tensors = std::map<std::string, byte_buffer>;
 
 inline constexpr std::size_t width = 64;
 
-inline model trained(std::uint64_t seed) {
-    model made;
+inline named_tensors trained(std::uint64_t seed) {
+    named_tensors made;
     made["model.embed_tokens.weight"] = gaussian_bf16(100 * width, seed * 100);
     for (std::uint64_t layer = 0; layer < 3; ++layer) {
         const std::string name = "model.layers." + std::to_string(layer) + ".";
@@ -35,7 +35,7 @@ inline model trained(std::uint64_t seed) {
 }
 
 /// Moves each word by up to `most` steps, those of tensors with `part` in their names.
-inline model tuned(model base, int most, std::uint64_t seed, const std::string& part = "") {
+inline named_tensors tuned(named_tensors base, int most, std::uint64_t seed, const std::string& part = "") {
     std::mt19937_64 random(seed);
     for (auto& [name, bytes] : base) {
         if (name.find(part) == std::string::npos) continue;
@@ -49,7 +49,7 @@ inline model tuned(model base, int most, std::uint64_t seed, const std::string& 
     return base;
 }
 
-inline byte_buffer file_of(const model& tensors) {
+inline byte_buffer file_of(const named_tensors& tensors) {
     safetensors_builder file;
     for (const auto& [name, bytes] : tensors)
         file.add(name, "BF16", {bytes.size() / 2 / width, width}, bytes);
@@ -61,7 +61,7 @@ inline void make_old(const fs::path& path) {
     fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(1));
 }
 
-inline fs::path put(const fs::path& path, const model& tensors) {
+inline fs::path put(const fs::path& path, const named_tensors& tensors) {
     write_file(path, file_of(tensors));
     make_old(path);
     return path;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSL-1.0
-#include <chrono>
 
 #include "index_rules.hpp"
 #include "support/catch.hpp"
@@ -239,7 +238,8 @@ TEST_CASE("signs fold and unfold", "[io][index]") {
     CHECK(io::detail::fold_sign(1) == 2);
 }
 
-TEST_CASE("the time for an index of 100,000 tensors is not quadratic", "[io][index]") {
+// Were anything here quadratic in the tensors, this would run into the time limit of the tests.
+TEST_CASE("an index of 100,000 tensors survives its round trip", "[io][index]") {
     container_index index;
     std::string json = "{";
     member_entry member{member_kind::safetensors, "model.safetensors", 0, {}, {}, {}};
@@ -254,13 +254,6 @@ TEST_CASE("the time for an index of 100,000 tensors is not quadratic", "[io][ind
     member.header = header_of(json + "}");
     member.raw_bytes = member.header.size() + 100'000 * bytes;
     index.members.push_back(member);
-    const auto start = std::chrono::steady_clock::now();
     const byte_buffer raw = encode_index(index), receipts = encode_receipts(index);
-    const auto written = std::chrono::steady_clock::now();
     CHECK(decode_index(raw, feature_lean_index, receipts) == index);
-    const auto read = std::chrono::steady_clock::now();
-    const auto seconds = [](auto d) { return std::chrono::duration<double>(d).count(); };
-    INFO(raw.size() << " raw bytes encoded in " << seconds(written - start) << " s, decoded in "
-                    << seconds(read - written) << " s");
-    CHECK(seconds(read - start) < 60);
 }
