@@ -178,7 +178,7 @@ TEST_CASE("matrices of every float type, large enough for classes and pieces, co
 
 TEST_CASE("random layouts come back", "[property]") {
     const temporary_directory dir;
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t seed = 1, last = is_sanitized ? 20 : 60; seed <= last; ++seed) {
         fixed_random random(seed);
         safetensors_builder file;
         std::vector<byte_buffer> used{byte_buffer(100, 1)};
@@ -205,7 +205,7 @@ TEST_CASE("random layouts come back", "[property]") {
 }
 
 TEST_CASE("random directories come back in both layouts", "[property]") {
-    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    for (std::uint64_t seed = 1, last = is_sanitized ? 4 : 12; seed <= last; ++seed) {
         fixed_random random(seed);
         const temporary_directory dir;
         fs::create_directories(dir / "m");

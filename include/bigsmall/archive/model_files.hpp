@@ -2,14 +2,17 @@
 // Several archives that hold one model together: their containers, and the files beside the model.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -38,7 +41,7 @@ class model_files {
 public:
     /// Opens everything. `base`: that of the patches, if there are any.
     /// Throws: as opened_archive, give_base(), require_base(); errc::invalid_input when two of the archives carry other
-    /// files under one name.
+    /// files under one name, or when only some of the shards of a directory are given.
     template <parallel::executor E>
     model_files(const std::vector<std::filesystem::path>& sources, const std::shared_ptr<const model_reader>& base,
                 const run_options& options, E& e)
@@ -53,6 +56,7 @@ public:
             add(archive);
         if (containers_.empty())
             throw error(errc::invalid_input, "there are no containers in it").in_file(sources.front().string());
+        require_all_shards();
         drop_maps();
         if (base && !is_patch())
             throw error(errc::invalid_argument, "this is no patch: it restores its files without a base")
@@ -111,6 +115,34 @@ private:
             inputs_.add(archive.path() / file.file);
             add_carried({file, archive.path() / file.file, std::nullopt});
         }
+    }
+
+    void require_all_shards() const {
+        std::set<std::filesystem::path> given, directories;
+        for (const opened_container* container : containers_)
+            given.insert(std::filesystem::weakly_canonical(container->path));
+        for (const opened_archive& archive : archives_) {
+            const std::filesystem::path directory = archive.path().parent_path();
+            std::error_code failed;
+            if (!archive.sharded() && std::filesystem::exists(directory / shard_index_name, failed) &&
+                directories.insert(directory).second)
+                require_shards_of(directory, given);
+        }
+    }
+
+    static void require_shards_of(const std::filesystem::path& directory,
+                                  const std::set<std::filesystem::path>& given) {
+        const shard_index index = read_shard_index(directory);
+        const auto is_given = [&](const shard_record& shard) {
+            return given.count(std::filesystem::weakly_canonical(directory / shard.file)) != 0;
+        };
+        if (std::none_of(index.shards.begin(), index.shards.end(), is_given)) return; // it is the index of others
+        const auto absent = std::find_if_not(index.shards.begin(), index.shards.end(), is_given);
+        if (absent == index.shards.end()) return;
+        throw error(errc::invalid_input, "the model has the shard " + io::in_quotes(absent->file) +
+                                             " as well, which is not among the sources")
+            .in_file((directory / shard_index_name).string())
+            .with_hint("give the directory, or all of its shards");
     }
 
     void add_member(const opened_container& container, const io::member_entry& member) {

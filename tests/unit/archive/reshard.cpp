@@ -193,6 +193,23 @@ TEST_CASE("files of different models do not become one", "[archive][reshard]") {
     CHECK_FALSE(fs::exists(dir / "x"));
 }
 
+TEST_CASE("some of the shards are not the model", "[archive][reshard]") {
+    const temporary_directory dir;
+    write_file(dir / "m.safetensors", full_model());
+    pack(dir / "m.safetensors", dir / "m.bs");
+    const std::vector<archive::resharded_file> shards = reshard({dir / "m.bs"}, dir / "shards", 3).shards;
+    const std::vector<fs::path> two{shards[0].path, shards[2].path};
+    const error thrown = thrown_by([&] { reshard(two, dir / "out", 2); });
+    CHECK(thrown.code() == errc::invalid_input);
+    CHECK_THAT(thrown.what(), ContainsSubstring(shards[1].path.filename().string()));
+    CHECK_FALSE(fs::exists(dir / "out"));
+    CHECK(reshard({two[0], two[1], shards[1].path}, dir / "all", 2).original);
+    // Elsewhere nothing says that there were more: a model of fewer tensors.
+    fs::create_directory(dir / "elsewhere");
+    fs::copy(two[1], dir / "elsewhere" / "x.bs");
+    CHECK_FALSE(reshard({dir / "elsewhere" / "x.bs"}, dir / "part", 1).original);
+}
+
 TEST_CASE("damage is named and leaves nothing", "[archive][reshard]") {
     const temporary_directory dir;
     write_file(dir / "m.safetensors", full_model());
