@@ -95,13 +95,22 @@ expect 2 squash patch.bs back.bs -o x.bs
 expect 2 squash patch.bs back.bs --base base.safetensors
 expect 2 squash patch.bs back.bs --base base.safetensors -o patch.bs -f
 
+# The chain: no detours, and nothing that starts from its own end.
+cp tuned.safetensors third.safetensors
+printf 'third' | dd of=third.safetensors bs=1 seek=$(($(stat -c %s third.safetensors) - 5)) conv=notrunc status=none
+expect 0 compress third.safetensors --delta-from tuned.safetensors -o third.bs
 mkdir chain
-cp patch.bs back.bs chain
-expect 0 info chain/back.bs
-said "$out" "base.safetensors -> patch.bs -> back.bs"
+cp patch.bs third.bs back.bs chain
+expect 0 info chain/third.bs
+said "$out" "base.safetensors -> patch.bs -> third.bs"
+expect 0 info chain/patch.bs
+said "$out" "base.safetensors -> patch.bs"
 cp base.bs chain
-expect 0 info chain/back.bs --json
+expect 0 info chain/third.bs --json
 [[ $(grep -c '"file": "chain/' "$out") -ge 3 ]] || fail "the chain: $(cat "$out")"
+cp alone.bs chain
+expect 0 info chain/third.bs
+said "$out" "alone.bs -> third.bs"
 expect 0 info base.bs --json
 said "$out" '"chain": []'
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// A tensor that has more or fewer rows than its base: where they were added or removed, found by looking at some.
+// A tensor that has more or fewer rows than its base: where rows were added or removed, found by looking at some.
 #pragma once
 
 #include <algorithm>
@@ -29,18 +29,32 @@ public:
         if (!have_equal_rows()) return std::nullopt;
         strange_bits_ = measure_strangers();
         const std::uint64_t common = std::min(our_rows_, their_rows_);
-        if (alike_in_front(0, common) >= enough) return image_of(common, 0);
-        if (alike_at_end(common) >= enough) return image_of(0, common);
-        const std::uint64_t front = front_rows(common);
-        const std::uint64_t end = alike_at_end(common - front) * 2 >= looks ? common - front : 0;
+        const std::uint64_t in_front = alike_in_front(common), at_end = alike_at_end(common);
+        if (in_front == looks) return image_of({{0, 0, common}});
+        if (at_end == looks) return image_of({{our_rows_ - common, their_rows_ - common, common}});
+        const std::vector<row_run> runs = align();
+        std::uint64_t found = 0;
+        for (const row_run& run : runs)
+            found += run.rows;
+        // Many rows may have been rewritten.
+        if (found < common / 2 && in_front >= enough) return image_of({{0, 0, common}});
+        if (found < common / 2 && at_end >= enough)
+            return image_of({{our_rows_ - common, their_rows_ - common, common}});
         // A row or two that look alike are chance.
-        if (front + end < std::max<std::uint64_t>(2, common / 16)) return std::nullopt;
-        return image_of(front, end);
+        if (found < std::max<std::uint64_t>(2, common / 16)) return std::nullopt;
+        return image_of(runs);
     }
 
 private:
     static constexpr std::uint64_t looks = 8; // rows that are looked at to judge an alignment
     static constexpr std::uint64_t enough = 7;
+    static constexpr std::uint64_t most_skipped = 256;          // rows added, removed or rewritten in one place
+    static constexpr std::uint64_t most_comparisons = 1u << 16; // of rows: less than a second
+
+    /// Rows that follow each other in both tensors.
+    struct row_run {
+        std::uint64_t ours = 0, theirs = 0, rows = 0;
+    };
 
     const model_tensor& ours() const { return models_.target.tensor(target_); }
     const model_tensor& theirs() const { return models_.base.tensor(base_); }
@@ -56,13 +70,14 @@ private:
         return ours().type.bits >= 8 && row_words_ * our_rows_ == words_of(ours());
     }
 
-    /// The first words from a row on, as far as both tensors have them.
+    /// The first words of a row, or from a short one on as far as both tensors have them.
     relation rows_relation(std::uint64_t our_row, std::uint64_t their_row) const {
         const word_format format = word_format_of(ours().type);
         const io::element_widths width = io::element_widths_of(*conversion_);
         const std::uint64_t our_place = our_row * row_words_, their_place = their_row * row_words_;
+        const std::uint64_t of_row = row_words_ < 8 ? stretch_words : std::min(stretch_words, row_words_);
         const auto count = static_cast<std::size_t>(
-            std::min({stretch_words, words_of(ours()) - our_place, words_of(theirs()) - their_place}));
+            std::min({of_row, words_of(ours()) - our_place, words_of(theirs()) - their_place}));
         const std::size_t their_bytes = format.bytes / width.image * width.base;
         byte_buffer a(count * format.bytes), b(count * their_bytes);
         models_.target.model().read(target_, our_place * format.bytes, a);
@@ -92,13 +107,11 @@ private:
         return samples.related();
     }
 
-    /// Of the rows from `first` to `last`, how many of those looked at are alike at the same place.
-    std::uint64_t alike_in_front(std::uint64_t first, std::uint64_t last) const {
+    /// Of the first `rows`, how many of those looked at are alike at the same place.
+    std::uint64_t alike_in_front(std::uint64_t rows) const {
         std::uint64_t count = 0;
-        for (std::uint64_t i = 0; i < looks && last > first; ++i) {
-            const std::uint64_t row = first + spread(i, last - first);
-            count += alike(row, row) ? 1 : 0;
-        }
+        for (std::uint64_t i = 0; i < looks; ++i)
+            count += alike(spread(i, rows), spread(i, rows)) ? 1 : 0;
         return count;
     }
 
@@ -112,34 +125,78 @@ private:
         return count;
     }
 
-    /// How many rows from the first on are alike at the same place, when that ends somewhere.
-    std::uint64_t front_rows(std::uint64_t common) const {
-        std::uint64_t least = 0, most = common;
+    /// Runs of alike rows, from the first row on; then those at the end, when many lie between.
+    std::vector<row_run> align() {
+        std::vector<row_run> runs;
+        std::uint64_t our = 0, their = 0;
+        for (std::optional<row_run> next = start_near(our, their); next; next = start_near(our, their)) {
+            next->rows = run_length(next->ours, next->theirs);
+            runs.push_back(*next);
+            our = next->ours + next->rows;
+            their = next->theirs + next->rows;
+        }
+        const std::uint64_t rest = std::min(our_rows_ - our, their_rows_ - their);
+        if (rest > 0 && alike_at_end(rest) >= enough) runs.push_back({our_rows_ - rest, their_rows_ - rest, rest});
+        return runs;
+    }
+
+    /// The nearest two rows that are alike, after some that were added, removed or rewritten.
+    std::optional<row_run> start_near(std::uint64_t our, std::uint64_t their) {
+        for (std::uint64_t skipped = 0; skipped <= most_skipped; ++skipped)
+            for (const auto& [o, t] : {std::pair(our, their + skipped), std::pair(our + skipped, their),
+                                       std::pair(our + skipped, their + skipped)})
+                if (begins(o, t)) return row_run{o, t, 0};
+        return std::nullopt;
+    }
+
+    bool begins(std::uint64_t our, std::uint64_t their) {
+        if (our >= our_rows_ || their >= their_rows_ || comparisons_ >= most_comparisons) return false;
+        ++comparisons_;
+        if (!alike(our, their)) return false;
+        const bool last = our + 1 == our_rows_ || their + 1 == their_rows_;
+        return last || alike(our + 1, their + 1);
+    }
+
+    /// How many rows from these on are alike: at least one, as these are.
+    std::uint64_t run_length(std::uint64_t our, std::uint64_t their) {
+        const std::uint64_t all = std::min(our_rows_ - our, their_rows_ - their);
+        const auto reaches = [&](std::uint64_t rows) {
+            ++comparisons_;
+            // One row may have been rewritten: its neighbour is asked, too.
+            return alike(our + rows - 1, their + rows - 1) || (rows > 1 && alike(our + rows - 2, their + rows - 2));
+        };
+        std::uint64_t least = 1, step = 1;
+        while (least < all && reaches(std::min(all, least + step))) {
+            least = std::min(all, least + step);
+            step *= 2;
+        }
+        std::uint64_t most = std::min(all, least + step - 1);
         while (least < most) {
             const std::uint64_t middle = least + (most - least + 1) / 2;
-            // One row may have been rewritten: its neighbours are asked, too.
-            const bool inside = alike(middle - 1, middle - 1) || (middle > 1 && alike(middle - 2, middle - 2));
-            if (inside)
+            if (reaches(middle))
                 least = middle;
             else
                 most = middle - 1;
         }
-        while (least > 0 && !alike(least - 1, least - 1))
+        while (least > 1 && !alike(our + least - 1, their + least - 1))
             --least;
         return least;
     }
 
-    /// `front` rows at the same place from the beginning, `end` rows from the end, zeros between.
-    io::base_image image_of(std::uint64_t front, std::uint64_t end) const {
+    /// The runs where they are in the target, zeros between them.
+    io::base_image image_of(const std::vector<row_run>& runs) const {
         const std::uint64_t row_bytes = ours().bytes / our_rows_;
         io::base_image image{*conversion_, {}};
+        std::uint64_t end = 0;
         const auto add = [&](std::uint32_t tensor, std::uint64_t first, std::uint64_t rows) {
             if (rows > 0) image.parts.push_back({tensor, first * row_bytes, rows * row_bytes});
         };
-        const auto base = static_cast<std::uint32_t>(base_);
-        add(base, 0, front);
-        add(io::no_base, 0, our_rows_ - front - end);
-        add(base, their_rows_ - end, end);
+        for (const row_run& run : runs) {
+            add(io::no_base, 0, run.ours - end);
+            add(static_cast<std::uint32_t>(base_), run.theirs, run.rows);
+            end = run.ours + run.rows;
+        }
+        add(io::no_base, 0, our_rows_ - end);
         return image;
     }
 
@@ -147,6 +204,7 @@ private:
     std::size_t target_, base_;
     std::optional<io::base_conversion> conversion_;
     std::uint64_t our_rows_ = 0, their_rows_ = 0, row_words_ = 0;
+    std::uint64_t comparisons_ = 0;
     double strange_bits_ = 0;
 };
 

@@ -55,12 +55,12 @@ public:
     /// `index`: of the patch itself.
     std::vector<patch_link> run(const std::filesystem::path& patch, const io::container_index& index) {
         std::vector<patch_link> chain{{patch, bases_of(index)}};
-        std::set<std::filesystem::path> seen{patch.lexically_normal()};
+        std::set<std::string> restored = restored_by(index);
         while (!chain.back().base.empty()) {
-            patch_link next;
-            if (!find(chain.back().base, seen, next)) break;
-            seen.insert(next.container.lexically_normal());
-            chain.push_back(std::move(next));
+            const candidate* next = find(chain.back().base, restored);
+            if (next == nullptr) break;
+            restored.insert(next->restored.begin(), next->restored.end());
+            chain.push_back(next->link);
         }
         return chain;
     }
@@ -75,6 +75,13 @@ private:
         return files;
     }
 
+    static std::set<std::string> restored_by(const io::container_index& index) {
+        std::set<std::string> files;
+        for (const io::member_entry& member : index.members)
+            files.insert(hex_of(member.sha256));
+        return files;
+    }
+
     /// What is asked of every container, read once.
     struct candidate {
         patch_link link;
@@ -84,27 +91,25 @@ private:
     void learn(std::filesystem::path path) {
         try {
             const io::container_reader reader(std::make_shared<const io::file_source>(path));
-            candidate found{{std::move(path), bases_of(reader.index())}, {}};
-            for (const io::member_entry& member : reader.index().members)
-                found.restored.insert(hex_of(member.sha256));
-            candidates_.push_back(std::move(found));
+            candidates_.push_back({{std::move(path), bases_of(reader.index())}, restored_by(reader.index())});
         } catch (const error&) {
             return; // no container, or a broken one
         }
     }
 
-    /// A container that restores all files of a base: a patch, if there is one.
-    bool find(const std::vector<base_file_summary>& base, const std::set<std::filesystem::path>& seen,
-              patch_link& found) const {
+    /// A container that restores all files of a base: no patch, if there is one. A patch that starts from what later
+    /// links restore would lead in a circle. Null: there is none.
+    const candidate* find(const std::vector<base_file_summary>& base, const std::set<std::string>& later) const {
+        const candidate* found = nullptr;
         for (const candidate& one : candidates_) {
-            const bool restores = std::all_of(base.begin(), base.end(), [&](const base_file_summary& file) {
-                return one.restored.contains(file.sha256);
-            });
-            if (!restores || seen.contains(one.link.container.lexically_normal())) continue;
-            if (found.container.empty() || !one.link.base.empty()) found = one.link;
-            if (!found.base.empty()) break;
+            const auto restores = [&](const base_file_summary& file) { return one.restored.contains(file.sha256); };
+            const auto is_later = [&](const base_file_summary& file) { return later.contains(file.sha256); };
+            if (!std::all_of(base.begin(), base.end(), restores)) continue;
+            if (one.link.base.empty()) return &one;
+            const bool circle = std::any_of(one.link.base.begin(), one.link.base.end(), is_later);
+            if (found == nullptr && !circle) found = &one;
         }
-        return !found.container.empty();
+        return found;
     }
 
     std::vector<candidate> candidates_;

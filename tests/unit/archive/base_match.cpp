@@ -191,6 +191,38 @@ TEST_CASE("rows that were added or removed are found", "[archive]") {
     CHECK(parts(8) == io::base_image{io::base_conversion::f32_to_bf16, {{8, 0, 300 * row}, {none, 0, 40 * row}}});
 }
 
+TEST_CASE("rows that were added and removed in several places are found", "[archive]") {
+    const std::size_t row = 48 * 2;
+    const byte_buffer w = gaussian_bf16(600 * 48, 1), more = gaussian_bf16(400 * 48, 2), near = trained(w, 3);
+    const auto rows = [&](std::size_t first, std::size_t count) { return range(near, first * row, count * row); };
+    const auto fresh = [&](std::size_t count) { return range(more, 0, count * row); };
+    const std::vector<byte_buffer> targets{
+        joined({rows(0, 50), rows(51, 249), rows(301, 299)}),                        // two rows less
+        joined({fresh(3), near, range(more, 3 * row, 61 * row)}),                    // more on both sides
+        joined({rows(7, 93), fresh(5), rows(100, 300), rows(420, 80), fresh(1)}),    // all of it
+        joined({rows(0, 100), fresh(300), rows(100, 500)}),                          // many rows in one place
+        joined({rows(0, 200), fresh(2), rows(202, 398), range(more, 9 * row, row)}), // two rewritten
+    };
+    two_models models;
+    for (std::size_t t = 0; t < targets.size(); ++t) {
+        models.base.add("w" + std::to_string(t), "BF16", {600, 48}, w);
+        models.target.add("w" + std::to_string(t), "BF16", {targets[t].size() / row, 48}, targets[t]);
+    }
+    const auto matches = models.match();
+    REQUIRE(matches.size() == targets.size());
+    using parts_t = std::vector<io::base_part>;
+    const auto part = [&](std::uint32_t tensor, std::size_t first, std::size_t count) {
+        return io::base_part{tensor, first * row, count * row};
+    };
+    const auto none = io::no_base;
+    CHECK(matches[0].image.parts == parts_t{part(0, 0, 50), part(0, 51, 249), part(0, 301, 299)});
+    CHECK(matches[1].image.parts == parts_t{part(none, 0, 3), part(1, 0, 600), part(none, 0, 61)});
+    CHECK(matches[2].image.parts ==
+          parts_t{part(2, 7, 93), part(none, 0, 5), part(2, 100, 300), part(2, 420, 80), part(none, 0, 1)});
+    CHECK(matches[3].image.parts == parts_t{part(3, 0, 100), part(none, 0, 300), part(3, 100, 500)});
+    CHECK(matches[4].image.parts == parts_t{part(4, 0, 600), part(none, 0, 1)});
+}
+
 TEST_CASE("renamed tensors are found by their bytes", "[archive]") {
     two_models models;
     constexpr std::size_t layers = 40;
