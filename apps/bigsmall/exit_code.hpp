@@ -12,7 +12,7 @@ namespace bigsmall::app {
 
 enum class exit_code : int {
     done = 0,
-    no = 1,          ///< the command ran and its answer is no: a mismatch, nothing found
+    no = 1, ///< the command ran and its answer is no: a mismatch, nothing found
     usage = 2,
     bad_input = 3,
     io = 4,
@@ -32,7 +32,9 @@ inline constexpr std::array exit_codes{
     exit_code_line{exit_code::usage, "the command line is wrong"},
     exit_code_line{exit_code::bad_input, "an input file is broken, of a kind not read here, or not the one needed"},
     exit_code_line{exit_code::io, "a file is missing, or a read or a write failed"},
-    exit_code_line{exit_code::refused, "the output exists already and -f was not given"},
+    exit_code_line{
+        exit_code::refused,
+        "refused: the output exists already and -f was not given, or a change of the file is under way or unfinished"},
     exit_code_line{exit_code::unfinished, "ended by SIGTERM, and the same command with --resume continues"},
     exit_code_line{exit_code::interrupted, "interrupted (143 when ended by SIGTERM, 129 by SIGHUP, 131 by SIGQUIT)"},
 };

@@ -114,6 +114,15 @@ expect 0 compress twin --delta-from "$tuned" -o return.bs
 expect 1 diff "$tuned" return.bs --patch of-patch.bs
 expect 0 apply "$tuned" of-patch.bs -o back3
 same_tree twin back3
+# A pipeline's files have tensors of the same names: the file tells which.
+mkdir -p pipe-a/unet pipe-a/vae pipe-b/unet pipe-b/vae
+cp "$base/model.safetensors" pipe-a/unet/x.safetensors
+cp "$tuned/model.safetensors" pipe-b/unet/x.safetensors
+cp model.safetensors pipe-a/vae/x.safetensors
+cp "$base/model.safetensors" pipe-a/vae/y.safetensors
+cp "$base/model.safetensors" pipe-b/vae/y.safetensors
+expect 1 diff pipe-a pipe-b
+said "$out" " of unet/x.safetensors"
 before=$(listing .)
 expect 2 diff "$base" "$tuned" --patch ''
 expect 2 diff "$base" "$tuned" --patch -

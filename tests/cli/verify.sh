@@ -146,4 +146,13 @@ said "$out" "config.json: the published SHA-256 is"
 # What is damaged is damaged, even where the recorded hash is the published one.
 expect 1 verify damaged.bs --sha256 "$sum"
 
+
+# What is there twice may be damaged once: all comes back, and the user is told.
+head -c $(($(stat -c %s model.bs) - 1)) model.bs >cut.bs
+expect 0 decompress cut.bs -o cut.safetensors
+same model.safetensors cut.safetensors
+said "$err" "warning: cut.bs is damaged"
+expect 0 decompress model.bs -o whole.safetensors
+silent "$err"
+
 finish

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -101,6 +103,30 @@ std::string more_text(std::size_t all, std::size_t shown) {
     return "... and " + with_thousands(all - shown) + " more; --top N lists N, --json all\n";
 }
 
+// The name of a tensor, with its file where its model has other tensors of that name.
+class tensor_titles {
+public:
+    explicit tensor_titles(const model_diff& diff) : diff_(diff) {
+        for (const archive::model_reader* model : {diff.a.get(), diff.b.get()}) {
+            std::set<std::string_view> names;
+            for (const archive::model_tensor& tensor : model->tensors())
+                if (!names.insert(tensor.name).second) repeated_.insert(tensor.name);
+        }
+    }
+
+    std::string of(const tensor_difference& one) const {
+        const archive::model_tensor& tensor = tensor_of(diff_, one);
+        std::string title = printable(tensor.name);
+        if (repeated_.contains(tensor.name))
+            title += " of " + printable((one.b ? diff_.b : diff_.a)->files()[tensor.file].name);
+        return shortened(title, name_width);
+    }
+
+private:
+    const model_diff& diff_;
+    std::set<std::string_view> repeated_;
+};
+
 using difference_list = std::vector<const tensor_difference*>;
 
 template <class Wanted>
@@ -129,13 +155,13 @@ std::string origin_text(const model_diff& diff, const tensor_difference& one) {
 std::string other_forms_text(const model_diff& diff, const diff_view& view) {
     const difference_list list = select(diff.found, is_of_other_form);
     if (list.empty() || view.most_rows == 0) return {};
+    const tensor_titles titles(diff);
     std::vector<table_row> rows;
     for (const tensor_difference* one : list) {
         if (rows.size() == view.most_rows) break;
         const archive::model_tensor& tensor = tensor_of(diff, *one);
         const bool compared = one->update.words > 0;
-        rows.push_back({archive::name_of(one->kind), shortened(printable(tensor.name), name_width), shape_text(tensor),
-                        origin_text(diff, *one),
+        rows.push_back({archive::name_of(one->kind), titles.of(*one), shape_text(tensor), origin_text(diff, *one),
                         compared ? percent_text(one->update.changed_words, one->update.words) : "",
                         compared && !one->update.steps.empty() ? l2_text(one->update) : ""});
     }
@@ -160,16 +186,16 @@ std::string changed_text(const model_diff& diff, const diff_view& view) {
     difference_list list = select(diff.found, [](difference_kind kind) { return kind == difference_kind::changed; });
     if (list.empty() || view.most_rows == 0) return {};
     sort_by_change(list);
+    const tensor_titles titles(diff);
     std::vector<table_row> rows;
     for (const tensor_difference* one : list) {
         if (rows.size() == view.most_rows) break;
         const archive::model_tensor& tensor = tensor_of(diff, *one);
         const update_statistics& update = one->update;
         const bool numbers = !update.steps.empty();
-        rows.push_back({shortened(printable(tensor.name), name_width), shape_text(tensor),
-                        percent_text(update.changed_words, update.words), numbers ? l2_text(update) : "",
-                        numbers ? four_digits(update.max_update) : "", steps_text(update, 0.5),
-                        steps_text(update, 0.99)});
+        rows.push_back({titles.of(*one), shape_text(tensor), percent_text(update.changed_words, update.words),
+                        numbers ? l2_text(update) : "", numbers ? four_digits(update.max_update) : "",
+                        steps_text(update, 0.5), steps_text(update, 0.99)});
     }
     return "\n" +
            table_text({{"changed tensor"},
@@ -184,11 +210,12 @@ std::string changed_text(const model_diff& diff, const diff_view& view) {
 }
 
 std::string equal_text(const model_diff& diff) {
+    const tensor_titles titles(diff);
     std::vector<table_row> rows;
     for (const tensor_difference* one :
          select(diff.found, [](difference_kind kind) { return kind == difference_kind::equal; })) {
         const archive::model_tensor& tensor = tensor_of(diff, *one);
-        rows.push_back({shortened(printable(tensor.name), name_width), shape_text(tensor)});
+        rows.push_back({titles.of(*one), shape_text(tensor)});
     }
     return rows.empty() ? "" : "\n" + table_text({{"equal tensor"}, {"form"}}, rows);
 }

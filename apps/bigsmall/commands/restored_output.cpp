@@ -24,11 +24,25 @@ std::string restored_output(const arguments& given, const std::string& archive) 
     return *output;
 }
 
-archive::unpack_result restore_to(const std::string& output, const std::string& archive,
-                                  const archive::unpack_options& options, work_session& session) {
+namespace {
+
+archive::unpack_result restore(const std::string& output, const std::string& archive,
+                               const archive::unpack_options& options, work_session& session) {
     if (output != "-") return archive::unpack(archive, output, options, session.executor());
     standard_output_sink out;
     return archive::unpack_to(archive, out, options, session.executor());
+}
+
+} // namespace
+
+archive::unpack_result restore_to(const std::string& output, const std::string& archive,
+                                  const archive::unpack_options& options, work_session& session) {
+    archive::unpack_result result = restore(output, archive, options, session);
+    if (!result.spares_ok)
+        print_to_user("warning: " + printable(archive) +
+                      " is damaged where it has what it needs twice: 'bigsmall verify' says where, 'bigsmall repair' "
+                      "mends it\n");
+    return result;
 }
 
 } // namespace bigsmall::app

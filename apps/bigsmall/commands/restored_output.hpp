@@ -14,7 +14,7 @@ namespace bigsmall::app {
 /// terminal; as opened_archive.
 std::string restored_output(const arguments& given, const std::string& archive);
 
-/// Restores into `output`, '-' for standard output.
+/// Restores into `output`, '-' for standard output. Warns when the archive is damaged in a part that is there twice.
 archive::unpack_result restore_to(const std::string& output, const std::string& archive,
                                   const archive::unpack_options& options, work_session& session);
 

@@ -47,6 +47,7 @@ struct unpack_result {
     std::uint64_t restored_bytes = 0;
     std::vector<std::filesystem::path> files; ///< what was written; empty when it went to a sink
     std::vector<damage> problems;             ///< what was skipped, in the order of the files and their bytes
+    bool spares_ok = true; ///< false: a part that restoring can do without, as another one is there, is damaged
 };
 
 /// What unpacking reads: the archive, and the files of the base that is needed.
@@ -151,6 +152,8 @@ inline unpack_result sizes_of(const opened_archive& archive, const std::vector<r
         result.restored_bytes += job.member->raw_bytes;
     for (const carried_record& file : archive.shards().files)
         result.restored_bytes += file.bytes;
+    for (const opened_container& container : archive.containers())
+        result.spares_ok = result.spares_ok && container.reader->state().all_ok();
     return result;
 }
 

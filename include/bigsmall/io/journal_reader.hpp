@@ -76,7 +76,10 @@ private:
 
     error damaged(const std::string& problem) const {
         error e(errc::corrupt, "the journal of the change in place is damaged: " + problem);
-        e.in_file(from_->name());
+        e.in_file(from_->name())
+            .with_hint(
+                "when the SHA-256 of the model is that of the base or of the fine-tune, it is whole and this journal "
+                "can be removed; else the model must come from elsewhere");
         return e;
     }
 
