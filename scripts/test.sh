@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
 # Builds and runs all tests: under AddressSanitizer and UndefinedBehaviorSanitizer those that look for mistakes in
-# handling bytes, then the release build, without what would find the same there. Ends with ctest's own summary. $SANITIZED_CXX: the compiler of the
-# first build, if it should be another.
+# handling bytes, then the release build, without what would find the same there. Ends with ctest's own summary.
+# $SANITIZED_CXX: the compiler of the first build, if it should be another.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -10,7 +10,7 @@ target_include_directories(bigsmall_test_support PUBLIC "${CMAKE_CURRENT_SOURCE_
 target_link_libraries(bigsmall_test_support PUBLIC bigsmall_own_codecs)
 # Test programs spend their time in the compiler, not in the tests: the tool itself is what runs fully optimised.
 if(NOT BIGSMALL_SANITIZE)
-    target_compile_options(bigsmall_test_support PUBLIC -O1)
+    target_compile_options(bigsmall_test_support PRIVATE -O1)
 endif()
 # Version 3 brings its own main, and main.cpp is then empty.
 if(TARGET Catch2::Catch2WithMain)
@@ -103,6 +103,10 @@ foreach(kind unit property golden corrupt)
     target_compile_definitions(${program} PRIVATE
         BIGSMALL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
         BIGSMALL_TEST_DATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/${kind}/data")
+    if(NOT BIGSMALL_SANITIZE)
+        # What unit tests run longest lies in bigsmall_own_codecs.
+        target_compile_options(${program} PRIVATE $<IF:$<STREQUAL:${kind},unit>,-O0,-O1>)
+    endif()
     if(kind STREQUAL "unit")
         bigsmall_compile_in_batches(${program})
     endif()
@@ -111,7 +115,7 @@ foreach(kind unit property golden corrupt)
     endforeach()
 endforeach()
 
-# Sources with options of their own stay out of the batches. What the others run longest lies in bigsmall_own_codecs.
+# These code themselves. Sources with options of their own stay out of the batches.
 if(BIGSMALL_SANITIZE)
     set_source_files_properties("${CMAKE_CURRENT_SOURCE_DIR}/unit/codec/policy_laws.cpp" PROPERTIES COMPILE_OPTIONS -O1)
 else()
@@ -119,7 +123,6 @@ else()
         "${CMAKE_CURRENT_SOURCE_DIR}/unit/kernel/*.cpp")
     list(APPEND coding_sources "${CMAKE_CURRENT_SOURCE_DIR}/unit/archive/repair.cpp")
     set_source_files_properties(${coding_sources} PROPERTIES COMPILE_OPTIONS -O1)
-    target_compile_options(bigsmall_test_unit PRIVATE -O0)
 endif()
 
 # A first run knows nothing of how long tests take; the longest begin first.

@@ -5,6 +5,8 @@
 #include <iostream>
 #include <string>
 
+#include <bigsmall/archive/joined_model.hpp>
+
 #include "unit/io/io_fixtures.hpp"
 #include "unit/io/patch_fixtures.hpp"
 
@@ -75,6 +77,34 @@ void save_containers(const std::filesystem::path& to) {
     save(to, "patch_index_no_images", fuzzed_index(no_images));
 }
 
+/// Of one file with three tensors of BF16, a block each.
+container_index index_of_one_file() {
+    container_index index;
+    std::string json = "{";
+    member_entry member{member_kind::safetensors, "model.safetensors", 0, {}, {}, {}};
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        json += (i ? ",\"layers." : "\"layers.") + std::to_string(i) +
+                R"(.weight":{"dtype":"BF16","shape":[20,25],"data_offsets":[)" + std::to_string(1000 * i) + "," +
+                std::to_string(1000 * (i + 1)) + "]}";
+        index.contents.push_back({1000, {}, 256 * KiB, 64 + 700 * std::uint64_t{i}, 0, no_bundle, {{700, i, 1, 2}}});
+        member.extents.push_back({extent_kind::tensor, i});
+    }
+    member.header = header_of(json + "}");
+    member.raw_bytes = member.header.size() + 3000;
+    index.members.push_back(member);
+    return index;
+}
+
+/// What the first shard keeps of the container that it was a part of.
+void save_joined(const std::filesystem::path& to) {
+    const byte_buffer whole = archive::detail::encode_joined(index_of_one_file());
+    save(to, "one_file", whole);
+    save(to, "one_file_cut", bytes_view(whole).first(whole.size() - 3));
+    save(to, "patch", archive::detail::encode_joined(sample_patch().index));
+    save(to, "several_files", archive::detail::encode_joined(make_sample().index));
+    save(to, "bundles", archive::detail::encode_joined(sample_with_bundles().index));
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -85,5 +115,6 @@ int main(int argc, char** argv) {
     const std::filesystem::path to = argv[1];
     save_headers(to / "safetensors_header");
     save_containers(to / "container");
+    save_joined(to / "joined_index");
     return 0;
 }

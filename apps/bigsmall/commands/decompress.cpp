@@ -55,6 +55,7 @@ decompress_result work(const arguments& given) {
             layout ? archive::unpack_shards(result.source, result.output, *layout, options, session.executor())
                    : restore_to(result.output, result.source, options, session);
         result.seconds = session.finish();
+        warn_of_spares(result.unpacked, result.source);
     } catch (const error& failure) {
         if (skip || layout || options.base) throw; // it may be the base that is another
         throw_with_hint(failure, result.source);

@@ -18,7 +18,7 @@ using archive::difference_kind;
 using archive::tensor_difference;
 using archive::update_statistics;
 
-constexpr std::size_t name_width = 60, from_width = 60, most_layers = 128;
+constexpr std::size_t name_width = 60, file_width = 36, from_width = 60, most_layers = 128;
 
 const archive::model_tensor& tensor_of(const model_diff& diff, const tensor_difference& difference) {
     return difference.b ? diff.b->tensors()[*difference.b] : diff.a->tensors()[difference.a.front()];
@@ -116,10 +116,10 @@ public:
 
     std::string of(const tensor_difference& one) const {
         const archive::model_tensor& tensor = tensor_of(diff_, one);
-        std::string title = printable(tensor.name);
+        std::string file;
         if (repeated_.contains(tensor.name))
-            title += " of " + printable((one.b ? diff_.b : diff_.a)->files()[tensor.file].name);
-        return shortened(title, name_width);
+            file = " of " + shortened(printable((one.b ? diff_.b : diff_.a)->files()[tensor.file].name), file_width);
+        return shortened(printable(tensor.name), name_width - file.size()) + file;
     }
 
 private:

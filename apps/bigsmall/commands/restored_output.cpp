@@ -24,25 +24,18 @@ std::string restored_output(const arguments& given, const std::string& archive) 
     return *output;
 }
 
-namespace {
-
-archive::unpack_result restore(const std::string& output, const std::string& archive,
-                               const archive::unpack_options& options, work_session& session) {
+archive::unpack_result restore_to(const std::string& output, const std::string& archive,
+                                  const archive::unpack_options& options, work_session& session) {
     if (output != "-") return archive::unpack(archive, output, options, session.executor());
     standard_output_sink out;
     return archive::unpack_to(archive, out, options, session.executor());
 }
 
-} // namespace
-
-archive::unpack_result restore_to(const std::string& output, const std::string& archive,
-                                  const archive::unpack_options& options, work_session& session) {
-    archive::unpack_result result = restore(output, archive, options, session);
+void warn_of_spares(const archive::unpack_result& result, const std::string& archive) {
     if (!result.spares_ok)
         print_to_user("warning: " + printable(archive) +
-                      " is damaged where it has what it needs twice: 'bigsmall verify' says where, 'bigsmall repair' "
-                      "mends it\n");
-    return result;
+                      " is damaged in a part that restoring can do without: 'bigsmall verify' says where, 'bigsmall "
+                      "repair' mends it\n");
 }
 
 } // namespace bigsmall::app

@@ -14,8 +14,11 @@ namespace bigsmall::app {
 /// terminal; as opened_archive.
 std::string restored_output(const arguments& given, const std::string& archive);
 
-/// Restores into `output`, '-' for standard output. Warns when the archive is damaged in a part that is there twice.
+/// Restores into `output`, '-' for standard output.
 archive::unpack_result restore_to(const std::string& output, const std::string& archive,
                                   const archive::unpack_options& options, work_session& session);
+
+/// Tells the user when `archive` is damaged in a part that restoring has done without.
+void warn_of_spares(const archive::unpack_result& result, const std::string& archive);
 
 } // namespace bigsmall::app

@@ -32,13 +32,13 @@ public:
         const std::uint64_t in_front = alike_in_front(common), at_end = alike_at_end(common);
         if (in_front == looks) return image_of({{0, 0, common}});
         if (at_end == looks) return image_of({{our_rows_ - common, their_rows_ - common, common}});
-        const std::vector<row_run> runs = align();
+        const std::vector<row_run> runs = align(in_front + at_end > 0 ? most_skipped : most_skipped_first);
         std::uint64_t found = 0;
         for (const row_run& run : runs)
             found += run.rows;
-        // Many rows may have been rewritten.
-        if (found < common / 2 && in_front >= enough) return image_of({{0, 0, common}});
-        if (found < common / 2 && at_end >= enough)
+        // Many rows may have been rewritten: where more are alike at their old place, they all stay there.
+        if (in_front >= enough && found < common / looks * in_front) return image_of({{0, 0, common}});
+        if (at_end >= enough && found < common / looks * at_end)
             return image_of({{our_rows_ - common, their_rows_ - common, common}});
         // A row or two that look alike are chance.
         if (found < std::max<std::uint64_t>(2, common / 16)) return std::nullopt;
@@ -48,8 +48,10 @@ public:
 private:
     static constexpr std::uint64_t looks = 8; // rows that are looked at to judge an alignment
     static constexpr std::uint64_t enough = 7;
-    static constexpr std::uint64_t most_skipped = 256;          // rows added, removed or rewritten in one place
-    static constexpr std::uint64_t most_comparisons = 1u << 16; // of rows: less than a second
+    /// Rows added, removed or rewritten in one place; where nothing is alike yet, less is tried, as there are many
+    /// tensors that have nothing to do with each other.
+    static constexpr std::uint64_t most_skipped = 256, most_skipped_first = 64;
+    static constexpr std::uint64_t most_comparisons = 1u << 16; // of rows, each of which may be in another block
 
     /// Rows that follow each other in both tensors.
     struct row_run {
@@ -75,7 +77,8 @@ private:
         const word_format format = word_format_of(ours().type);
         const io::element_widths width = io::element_widths_of(*conversion_);
         const std::uint64_t our_place = our_row * row_words_, their_place = their_row * row_words_;
-        const std::uint64_t of_row = row_words_ < 8 ? stretch_words : std::min(stretch_words, row_words_);
+        const std::uint64_t of_row =
+            row_words_ < stretch_words / 2 ? stretch_words : std::min(stretch_words, row_words_);
         const auto count = static_cast<std::size_t>(
             std::min({of_row, words_of(ours()) - our_place, words_of(theirs()) - their_place}));
         const std::size_t their_bytes = format.bytes / width.image * width.base;
@@ -125,11 +128,14 @@ private:
         return count;
     }
 
-    /// Runs of alike rows, from the first row on; then those at the end, when many lie between.
-    std::vector<row_run> align() {
+    /// Runs of alike rows, from the first row on; then those at the end, when many lie between. No more than an image
+    /// may have parts.
+    std::vector<row_run> align(std::uint64_t skipped_first) {
+        const std::uint64_t most_runs = (io::most_image_parts(ours().bytes) - 3) / 2;
         std::vector<row_run> runs;
         std::uint64_t our = 0, their = 0;
-        for (std::optional<row_run> next = start_near(our, their); next; next = start_near(our, their)) {
+        std::optional<row_run> next = start_near(our, their, skipped_first);
+        for (; next && runs.size() < most_runs; next = start_near(our, their, most_skipped)) {
             next->rows = run_length(next->ours, next->theirs);
             runs.push_back(*next);
             our = next->ours + next->rows;
@@ -141,8 +147,8 @@ private:
     }
 
     /// The nearest two rows that are alike, after some that were added, removed or rewritten.
-    std::optional<row_run> start_near(std::uint64_t our, std::uint64_t their) {
-        for (std::uint64_t skipped = 0; skipped <= most_skipped; ++skipped)
+    std::optional<row_run> start_near(std::uint64_t our, std::uint64_t their, std::uint64_t most) {
+        for (std::uint64_t skipped = 0; skipped <= most; ++skipped)
             for (const auto& [o, t] : {std::pair(our, their + skipped), std::pair(our + skipped, their),
                                        std::pair(our + skipped, their + skipped)})
                 if (begins(o, t)) return row_run{o, t, 0};

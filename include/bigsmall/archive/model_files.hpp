@@ -70,6 +70,11 @@ public:
     /// Of the model, in what is restored: "" or ending in '/'.
     const std::string& folder() const noexcept { return folder_; }
 
+    /// As of opened_archive.
+    bool spares_ok() const {
+        return std::all_of(archives_.begin(), archives_.end(), [](const auto& archive) { return archive.spares_ok(); });
+    }
+
     std::uint64_t stored_bytes() const {
         std::uint64_t sum = 0;
         for (const opened_archive& archive : archives_)
@@ -120,21 +125,29 @@ private:
     void require_all_shards() const {
         std::set<std::filesystem::path> given, directories;
         for (const opened_container* container : containers_)
-            given.insert(std::filesystem::weakly_canonical(container->path));
+            given.insert(resolved(container->path));
         for (const opened_archive& archive : archives_) {
             const std::filesystem::path directory = archive.path().parent_path();
-            std::error_code failed;
-            if (!archive.sharded() && std::filesystem::exists(directory / shard_index_name, failed) &&
-                directories.insert(directory).second)
-                require_shards_of(directory, given);
+            if (!archive.sharded() && directories.insert(directory).second) require_shards_of(directory, given);
         }
+    }
+
+    static std::filesystem::path resolved(const std::filesystem::path& path) {
+        std::error_code failed;
+        std::filesystem::path found = std::filesystem::weakly_canonical(path, failed);
+        return failed ? path : found;
     }
 
     static void require_shards_of(const std::filesystem::path& directory,
                                   const std::set<std::filesystem::path>& given) {
-        const shard_index index = read_shard_index(directory);
+        shard_index index;
+        try {
+            index = read_shard_index(directory);
+        } catch (const error&) {
+            return; // there is none, or one that says nothing
+        }
         const auto is_given = [&](const shard_record& shard) {
-            return given.count(std::filesystem::weakly_canonical(directory / shard.file)) != 0;
+            return given.count(resolved(directory / shard.file)) != 0;
         };
         if (std::none_of(index.shards.begin(), index.shards.end(), is_given)) return; // it is the index of others
         const auto absent = std::find_if_not(index.shards.begin(), index.shards.end(), is_given);

@@ -117,6 +117,12 @@ public:
         if (!problems_.empty()) throw error_of(problems_.front());
     }
 
+    /// False when a container is damaged in a part that restoring can do without.
+    bool spares_ok() const {
+        return std::all_of(containers_.begin(), containers_.end(),
+                           [](const opened_container& container) { return container.reader->state().all_ok(); });
+    }
+
     /// True when restoring gives a directory rather than one file.
     bool restores_directory() const {
         return sharded_ || containers_.empty() || containers_.front().index().directory ||

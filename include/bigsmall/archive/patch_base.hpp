@@ -146,7 +146,7 @@ inline void require_base(const opened_archive& archive) {
                                             "made against, " +
                                                 io::in_quotes(file.name) + " (SHA-256 " + hex_of(file.sha256) + ")")
             .in_file(container.path.string())
-            .with_hint("name the base with --base BASE, or restore it: bigsmall apply BASE PATCH -o OUT");
+            .with_hint("restore it with its base: bigsmall apply BASE PATCH -o OUT");
     }
 }
 

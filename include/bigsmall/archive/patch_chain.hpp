@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -106,7 +107,7 @@ private:
             const auto is_later = [&](const base_file_summary& file) { return later.contains(file.sha256); };
             if (!std::all_of(base.begin(), base.end(), restores)) continue;
             if (one.link.base.empty()) return &one;
-            const bool circle = std::any_of(one.link.base.begin(), one.link.base.end(), is_later);
+            const bool circle = std::all_of(one.link.base.begin(), one.link.base.end(), is_later);
             if (found == nullptr && !circle) found = &one;
         }
         return found;

@@ -152,8 +152,7 @@ inline unpack_result sizes_of(const opened_archive& archive, const std::vector<r
         result.restored_bytes += job.member->raw_bytes;
     for (const carried_record& file : archive.shards().files)
         result.restored_bytes += file.bytes;
-    for (const opened_container& container : archive.containers())
-        result.spares_ok = result.spares_ok && container.reader->state().all_ok();
+    result.spares_ok = archive.spares_ok();
     return result;
 }
 

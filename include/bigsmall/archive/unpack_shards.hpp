@@ -199,6 +199,7 @@ unpack_result unpack_shards(const std::filesystem::path& archive, const std::fil
     output_directory directory(output, options.existing);
     unpack_result result;
     result.compressed_bytes = source.stored_bytes();
+    result.spares_ok = source.spares_ok();
     std::map<std::string, std::string> map;
     std::uint64_t tensor_bytes = 0;
     for (std::size_t s = 0; s < shards.size(); ++s) {

@@ -185,6 +185,24 @@ TEST_CASE("a patch of models that have nothing in common is a patch all the same
     CHECK(read_file(dir / "none.back") == read_file(dir / "none.safetensors"));
 }
 
+TEST_CASE("a base of which every second row is missing has no more parts than it may", "[archive][patch]") {
+    const temporary_directory dir;
+    const byte_buffer w = gaussian_bf16(2000 * 16, 1);
+    byte_buffer half;
+    for (std::size_t row = 0; row < 2000; row += 2)
+        half.insert(half.end(), w.begin() + static_cast<std::ptrdiff_t>(row * 32),
+                    w.begin() + static_cast<std::ptrdiff_t>((row + 1) * 32));
+    write_file(dir / "base.safetensors", safetensors_builder().add("w", "BF16", {2000, 16}, w).build());
+    write_file(dir / "half.safetensors", safetensors_builder().add("w", "BF16", {1000, 16}, half).build());
+    const auto alone = pack(dir / "half.safetensors", dir / "alone.bs");
+    const auto packed = pack(dir / "half.safetensors", dir / "p.bs", against(dir / "base.safetensors"));
+    REQUIRE(packed.patch);
+    CHECK(packed.patch->matched_tensors == 1);
+    CHECK(packed.compressed_bytes < alone.compressed_bytes);
+    apply(dir / "base.safetensors", dir / "p.bs", dir / "back.safetensors");
+    CHECK(read_file(dir / "back.safetensors") == read_file(dir / "half.safetensors"));
+}
+
 TEST_CASE("the source is no base of itself", "[archive][patch]") {
     const temporary_directory dir;
     write_pair(dir);
@@ -216,8 +234,7 @@ TEST_CASE("the base is an input: no output takes its place", "[archive][patch]")
     archive::unpack_options options;
     options.existing = io::if_exists::replace;
     options.base = model(dir / "base.safetensors");
-    CHECK(thrown_by([&] { unpack(dir / "p.bs", dir / "base.safetensors", options); }).code() ==
-          errc::invalid_argument);
+    CHECK(thrown_by([&] { unpack(dir / "p.bs", dir / "base.safetensors", options); }).code() == errc::invalid_argument);
     CHECK(thrown_by([&] { unpack(dir / "p.bs", dir / "p.bs", options); }).code() == errc::invalid_argument);
     CHECK(read_file(dir / "base.safetensors") == base_file());
 }
@@ -239,9 +256,8 @@ TEST_CASE("a model becomes the fine-tune in place", "[archive][patch]") {
     CHECK(few.changed_bytes < 600);
     CHECK(read_file(dir / "model.safetensors") == updated);
     // It is no base of the patch any more.
-    CHECK(thrown_by([&] {
-              archive::apply_in_place(dir / "model.safetensors", dir / "small.bs", {}, e);
-          }).code() == errc::mismatch);
+    CHECK(thrown_by([&] { archive::apply_in_place(dir / "model.safetensors", dir / "small.bs", {}, e); }).code() ==
+          errc::mismatch);
     CHECK(read_file(dir / "model.safetensors") == updated);
 
     write_file(dir / "model.safetensors", base_file());

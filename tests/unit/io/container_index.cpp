@@ -238,7 +238,6 @@ TEST_CASE("signs fold and unfold", "[io][index]") {
     CHECK(io::detail::fold_sign(1) == 2);
 }
 
-// Were anything here quadratic in the tensors, this would run into the time limit of the tests.
 TEST_CASE("an index of 100,000 tensors survives its round trip", "[io][index]") {
     container_index index;
     std::string json = "{";
