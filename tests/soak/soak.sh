@@ -63,8 +63,12 @@ until ((SECONDS >= minutes * 60)); do
     same out.safetensors tuned.safetensors
     step 0 verify whole.bs --sha256 "$(sha256sum <tuned.safetensors | cut -d' ' -f1)"
 
-    # Killed at any moment and taken up again.
-    timeout -s KILL "0.0$((RANDOM % 90 + 10))" "$BIGSMALL" compress tuned.safetensors -o resumed.bs "$point" --resume -q
+    # Killed at any moment, and taken up again once it is gone: one that is still dying holds its lock.
+    "$BIGSMALL" compress tuned.safetensors -o resumed.bs "$point" --resume -q &
+    killed=$!
+    sleep "0.0$((RANDOM % 90 + 10))"
+    kill -KILL "$killed" 2>/dev/null
+    wait "$killed" 2>/dev/null
     [[ -e resumed.bs ]] || step 0 compress tuned.safetensors -o resumed.bs "$point" --resume
     same resumed.bs whole.bs
 

@@ -105,6 +105,13 @@ TEST_CASE("what is divided restores safetensors files that loaders find", "[arch
     write_file(dir / "m.safetensors", full_model());
     pack(dir / "m.safetensors", dir / "m.bs");
     reshard({dir / "m.bs"}, dir / "three", 3);
+    std::size_t needed = 0;
+    for (const archive::shard_record& shard : archive::read_shard_index(dir / "three").shards) {
+        const io::container_reader reader(std::make_shared<io::file_source>(dir / "three" / shard.file));
+        CHECK(shard.needs == reader.index().siblings);
+        needed += shard.needs.size();
+    }
+    CHECK(needed > 0);
     unpack(dir / "three", dir / "restored");
     const auto map =
         nlohmann::json::parse(as_string_view(read_file(dir / "restored" / "model.safetensors.index.json")));
