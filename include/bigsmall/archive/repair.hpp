@@ -107,7 +107,7 @@ private:
 
     /// Nothing may turn a file that was written anew into the one that it was before.
     void require_same_version() const {
-        const std::uint64_t now = io::ecc_identity(file_);
+        const std::uint64_t now = io::ecc_identity_if_readable(file_);
         if (now == 0 || !sidecar_.identity() || *sidecar_.identity() == now) return;
         throw error(errc::mismatch, "this is another version of the file than the one that its parity was made of")
             .in_file(file_.name())
