@@ -111,6 +111,17 @@ expect 0 info chain/third.bs --json
 cp alone.bs chain
 expect 0 info chain/third.bs
 said "$out" "alone.bs -> third.bs"
+# A file that is the same in all versions does not make a circle.
+for version in base tuned third; do
+    mkdir -p "pipe-$version"
+    cp "$version.safetensors" "pipe-$version/unet.safetensors"
+    cp base.safetensors "pipe-$version/vae.safetensors"
+done
+mkdir pipes
+expect 0 compress pipe-tuned --delta-from pipe-base -o pipes/first.bs
+expect 0 compress pipe-third --delta-from pipe-tuned -o pipes/second.bs
+expect 0 info pipes/second.bs
+said "$out" "first.bs -> second.bs"
 expect 0 info base.bs --json
 said "$out" '"chain": []'
 

@@ -34,8 +34,8 @@ apply_result work(const arguments& given) {
     for (std::size_t i = 0; i + 1 < result.patches.size(); ++i)
         options.base = archive::open_model(result.patches[i], options.base, options, session.executor());
     result.unpacked = restore_to(result.output, result.patches.back(), options, session);
-    warn_of_spares(result.unpacked, result.patches.back());
     result.seconds = session.finish();
+    warn_of_spares(result.unpacked, result.patches.back());
     return result;
 }
 

@@ -219,8 +219,7 @@ command_spec diff_command() {
              "fused, split, added or removed, or have more or fewer rows. Of changed ones: the share of words that "
              "differ, ||b - a|| / ||a||, the largest update, and by how many values of their type (ULPs) words "
              "moved; the same by layer and by role. ULP 50% and ULP 99%: that many of the changed words moved by at "
-             "most this, "
-             "rounded up to a power of two.",
+             "most this, rounded up to a power of two.",
              "The exit code is 0 when A and B have the same tensors, 1 when not. Codecs, the files in which tensors "
              "lie, their order there, metadata and other files do not matter; metadata that differs is told.",
              "Of two archives, tensors with the same MD5 are not decoded."},

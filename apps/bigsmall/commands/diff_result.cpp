@@ -152,10 +152,9 @@ std::string origin_text(const model_diff& diff, const tensor_difference& one) {
     return text;
 }
 
-std::string other_forms_text(const model_diff& diff, const diff_view& view) {
+std::string other_forms_text(const model_diff& diff, const tensor_titles& titles, const diff_view& view) {
     const difference_list list = select(diff.found, is_of_other_form);
     if (list.empty() || view.most_rows == 0) return {};
-    const tensor_titles titles(diff);
     std::vector<table_row> rows;
     for (const tensor_difference* one : list) {
         if (rows.size() == view.most_rows) break;
@@ -182,11 +181,10 @@ void sort_by_change(difference_list& list) {
     });
 }
 
-std::string changed_text(const model_diff& diff, const diff_view& view) {
+std::string changed_text(const model_diff& diff, const tensor_titles& titles, const diff_view& view) {
     difference_list list = select(diff.found, [](difference_kind kind) { return kind == difference_kind::changed; });
     if (list.empty() || view.most_rows == 0) return {};
     sort_by_change(list);
-    const tensor_titles titles(diff);
     std::vector<table_row> rows;
     for (const tensor_difference* one : list) {
         if (rows.size() == view.most_rows) break;
@@ -209,8 +207,7 @@ std::string changed_text(const model_diff& diff, const diff_view& view) {
            more_text(list.size(), rows.size());
 }
 
-std::string equal_text(const model_diff& diff) {
-    const tensor_titles titles(diff);
+std::string equal_text(const model_diff& diff, const tensor_titles& titles) {
     std::vector<table_row> rows;
     for (const tensor_difference* one :
          select(diff.found, [](difference_kind kind) { return kind == difference_kind::equal; })) {
@@ -342,12 +339,13 @@ json patch_json(const std::optional<written_patch>& patch) {
 
 std::string text_of(const model_diff& diff, const diff_view& view) {
     const auto role_text = [](const archive::difference_group& group) { return group.name; };
+    const tensor_titles titles(diff);
     std::string text = summary_text(diff);
     if (!diff.found.equal())
-        text += other_forms_text(diff, view) + changed_text(diff, view) +
+        text += other_forms_text(diff, titles, view) + changed_text(diff, titles, view) +
                 groups_text("layer", diff.found.layers, layer_text) + groups_text("role", diff.found.roles, role_text) +
                 histogram_text(diff.found.total.update);
-    return view.equal_too ? text + equal_text(diff) : text;
+    return view.equal_too ? text + equal_text(diff, titles) : text;
 }
 
 json json_of(const model_diff& diff, const diff_view& view) {

@@ -29,8 +29,9 @@ public:
         if (!have_equal_rows()) return std::nullopt;
         strange_bits_ = measure_strangers();
         const std::uint64_t common = std::min(our_rows_, their_rows_);
-        const std::uint64_t in_front = alike_in_front(common), at_end = alike_at_end(common);
+        const std::uint64_t in_front = alike_in_front(common);
         if (in_front == looks) return image_of({{0, 0, common}});
+        const std::uint64_t at_end = alike_at_end(common);
         if (at_end == looks) return image_of({{our_rows_ - common, their_rows_ - common, common}});
         const std::vector<row_run> runs = align(in_front + at_end > 0 ? most_skipped : most_skipped_first);
         std::uint64_t found = 0;

@@ -143,7 +143,8 @@ private:
         shard_index index;
         try {
             index = read_shard_index(directory);
-        } catch (const error&) {
+        } catch (const error& failure) {
+            if (failure.code() == errc::io) throw;
             return; // there is none, or one that says nothing
         }
         const auto is_given = [&](const shard_record& shard) {

@@ -47,7 +47,7 @@ struct unpack_result {
     std::uint64_t restored_bytes = 0;
     std::vector<std::filesystem::path> files; ///< what was written; empty when it went to a sink
     std::vector<damage> problems;             ///< what was skipped, in the order of the files and their bytes
-    bool spares_ok = true; ///< false: a part that restoring can do without, as another one is there, is damaged
+    bool spares_ok = true;                    ///< false: a part that restoring has done without is damaged
 };
 
 /// What unpacking reads: the archive, and the files of the base that is needed.

@@ -69,6 +69,21 @@ std::map<std::string, byte_buffer> tensors_in(const fs::path& path) {
     return tensors;
 }
 
+/// The blocks of a container, with another index of the same blocks.
+void write_with_index(const archive::opened_container& from, const io::container_index& index, const fs::path& to) {
+    io::memory_sink sink;
+    io::container_writer writer(sink, io::required_features(index));
+    byte_buffer stored;
+    for (const std::uint32_t i : archive::detail::order_of_places(index))
+        for (std::size_t b = 0; b < index.contents[i].blocks.size(); ++b) {
+            if (index.contents[i].blocks[b].shared_at != 0) continue;
+            from.reader->read_block(from.index().contents[i], b, stored);
+            writer.append_block(stored);
+        }
+    writer.finish(index);
+    write_file(to, sink.bytes());
+}
+
 } // namespace
 
 TEST_CASE("a container that was divided is joined to the same bytes", "[archive][reshard]") {
@@ -239,6 +254,27 @@ TEST_CASE("damage is named and leaves nothing", "[archive][reshard]") {
     CHECK(files == 3);
 }
 
+TEST_CASE("a part that does not decode to the bytes of its receipt is not copied", "[archive][reshard]") {
+    const temporary_directory dir;
+    for (const std::string name : {"model.embed.weight", ""}) {
+        INFO("tensor \"" << name << "\"");
+        safetensors_builder file;
+        file.add(name, "BF16", gaussian_bf16(5000, 1));
+        for (const std::string layer : {"0", "1"})
+            file.add("model.layers." + layer + ".weight", "BF16", gaussian_bf16(9000, 2));
+        write_file(dir / "m.safetensors", file.build());
+        const fs::path packed = dir / (name + "m.bs"), wrong = dir / (name + "wrong.bs");
+        pack(dir / "m.safetensors", packed);
+        const archive::opened_archive opened(packed);
+        io::container_index index = opened.containers()[0].index();
+        index.contents[index.members[0].extents[0].content].md5[0] ^= 1;
+        write_with_index(opened.containers()[0], index, wrong);
+        reshard({packed}, dir / (name + "sound"), 2);
+        CHECK(thrown_by([&] { reshard({wrong}, dir / "x", 2); }).code() == errc::mismatch);
+        CHECK_FALSE(fs::exists(dir / "x"));
+    }
+}
+
 TEST_CASE("a shard whose notes of the joined container are wrong is still what it is", "[archive][reshard]") {
     const temporary_directory dir;
     write_file(dir / "m.safetensors", full_model());
@@ -253,17 +289,7 @@ TEST_CASE("a shard whose notes of the joined container are wrong is still what i
     const auto write_with = [&](byte_buffer joined, const fs::path& to) {
         io::container_index with = index;
         with.joined = std::move(joined);
-        io::memory_sink sink;
-        io::container_writer writer(sink, io::required_features(with));
-        byte_buffer stored;
-        for (const std::uint32_t i : archive::detail::order_of_places(with))
-            for (std::size_t b = 0; b < with.contents[i].blocks.size(); ++b) {
-                if (with.contents[i].blocks[b].shared_at != 0) continue;
-                opened.containers()[0].reader->read_block(index.contents[i], b, stored);
-                writer.append_block(stored);
-            }
-        writer.finish(with);
-        write_file(to, sink.bytes());
+        write_with_index(opened.containers()[0], with, to);
     };
     // Another order of the tensors, a tensor that is not there: the container is taken as it is.
     write_with(joined_of([](io::container_index& changed) { changed.contents[0].md5[0] ^= 1; }), dir / "other.bs");
