@@ -165,6 +165,13 @@ TEST_CASE("a directory is migrated as a whole, and joins to the same file", "[ar
     archive::pack_options per_shard = older_blocks();
     per_shard.per_shard = true;
     pack(dir / "model", dir / "tied", per_shard);
+    // One backup that is in the way, and none is made.
+    const fs::path in_the_way = dir / "tied" / "model-00002-of-00002.bs.bak";
+    write_file(in_the_way, "mine");
+    const auto before = read_tree(dir / "tied");
+    CHECK(thrown_by([&] { migrate(dir / "tied"); }).code() == errc::exists);
+    CHECK(read_tree(dir / "tied") == before);
+    fs::remove(in_the_way);
     CHECK(migrate(dir / "tied").files.size() == 2);
     CHECK(verify_against(dir / "tied", dir / "model").ok);
 }
