@@ -61,6 +61,15 @@ inline void decode_wanted(const opened_container& container, const restore_block
         decode_block(container, *block.content, block.number, block.offset, raw, codec, memory);
 }
 
+/// Of a tensor, which has to be named yet.
+inline damage md5_mismatch(const opened_container& container) {
+    damage problem;
+    problem.code = errc::mismatch;
+    problem.what = "the restored bytes do not have the recorded MD5";
+    problem.file = container.path.string();
+    return problem;
+}
+
 class restore_run {
 public:
     restore_run(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
@@ -157,10 +166,7 @@ private:
         const auto& content = job.container->index().contents[job.member->extents[piece.extent].content];
         // Without receipts, checksums and the file's SHA-256 remain.
         if (piece.md5 == content.md5 || job.container->index().receipts_lost) return;
-        damage problem;
-        problem.code = errc::mismatch;
-        problem.what = "the restored bytes do not have the recorded MD5";
-        problem.file = job.container->path.string();
+        damage problem = md5_mismatch(*job.container);
         problem.member = job.path;
         problem.tensor = names_[piece.extent];
         batch.problems.push_back(std::move(problem));

@@ -23,6 +23,7 @@ class model_reader;
 struct verify_options : run_options {
     codec_ref codec = default_codec();
     std::shared_ptr<const model_reader> base = nullptr; ///< of a patch; without it only stored bytes are checked
+    bool file_hashes = false; ///< SHA-256 of each file as well, which is one chain through all of its bytes
 };
 
 struct verify_report {
@@ -31,10 +32,11 @@ struct verify_report {
     std::uint64_t tensors_total = 0;   ///< in all members
     std::uint64_t tensors_checked = 0; ///< of which at least one block was decoded (all, in a full run)
     std::uint64_t blocks_total = 0;    ///< in all containers, and in others that they refer to
-    std::uint64_t blocks_checked = 0;  ///< blocks decoded; one that equal tensors share counts for each, a bundle once
+    std::uint64_t blocks_checked = 0;  ///< blocks decoded; with file_hashes one that equal tensors share counts for each
     std::uint64_t bytes_checked = 0;   ///< of the blocks decoded and the carried files read
     std::vector<damage> problems;      ///< in the order of the files and their bytes
     std::optional<std::uint64_t> seed; ///< that chose the sample
+    bool file_hashes = false;  ///< the SHA-256 of each file was compared, too
     bool base_missing = false; ///< it is a patch without its base: checksums were compared, nothing was decoded
 
     /// There are problems, and none of them has cost a byte of any file: copies and padding are damaged only.
