@@ -69,7 +69,7 @@ in_place_result apply_in_place(const std::filesystem::path& model, const std::fi
     change.label = patch.filename().string();
     return change_in_place(model, change, [&](auto&& consumer) {
         detail::in_place_observer observer(consumer);
-        restore(jobs, default_codec(), options, observer, e);
+        restore(jobs, default_codec(), options, observer, e, restored_hashes::files);
     });
 }
 

@@ -39,6 +39,11 @@ public:
     virtual void member_ends(const restore_job& job) = 0;
 };
 
+/// What restored bytes are compared with, besides the checksums of the blocks. A file with its recorded SHA-256 is right
+/// in all of its parts; whoever stops at the first problem needs no more, and MD5 takes longer than all else. The MD5s
+/// tell which parts are wrong.
+enum class restored_hashes : std::uint8_t { files, files_and_parts };
+
 /// All members of an archive, in its order.
 inline std::vector<restore_job> all_jobs(const opened_archive& archive) {
     std::vector<restore_job> jobs;
@@ -73,8 +78,8 @@ inline damage md5_mismatch(const opened_container& container) {
 class restore_run {
 public:
     restore_run(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
-                restore_observer& observer)
-        : jobs_(jobs), codec_(codec), options_(options), observer_(observer) {
+                restore_observer& observer, restored_hashes hashes)
+        : jobs_(jobs), codec_(codec), options_(options), observer_(observer), hashes_(hashes) {
         for (const restore_job& job : jobs)
             total_bytes_ += job.member->raw_bytes;
     }
@@ -92,7 +97,9 @@ public:
             parallel::in_order([&](restore_batch& batch) {
                 batch.sha256 = files_.add(jobs_[batch.job].member->header, batch.bytes(), batch.first, batch.last);
             }),
-            parallel::in_order([&](restore_batch& batch) { parts_.add(batch.bytes(), std::span(batch.pieces), e); }),
+            parallel::in_order([&](restore_batch& batch) {
+                if (hashes_ == restored_hashes::files_and_parts) parts_.add(batch.bytes(), std::span(batch.pieces), e);
+            }),
             parallel::in_order([&](restore_batch& batch) {
                 check(batch);
                 deliver(batch);
@@ -139,7 +146,8 @@ private:
         for (const restored_piece& piece : batch.pieces) {
             // A part that began in an earlier batch may have been damaged there.
             extent_intact_ = piece.intact && (piece.first || extent_intact_);
-            if (piece.last && extent_intact_) check_md5(batch, job, piece);
+            if (piece.last && extent_intact_ && hashes_ == restored_hashes::files_and_parts)
+                check_md5(batch, job, piece);
         }
         if (batch.last) check_sha256(batch, job);
     }
@@ -199,6 +207,7 @@ private:
     codec_ref codec_;
     const run_options& options_;
     restore_observer& observer_;
+    restored_hashes hashes_;
     parallel::object_pool<decode_memory> memories_;
     bundle_cache bundles_;
     std::unordered_set<const io::content_entry*> counted_; // bundles of which a slice has come
@@ -212,13 +221,13 @@ private:
 } // namespace detail
 
 /// Decodes the members of `jobs` and reports to `observer`. Every block is checked by its checksum, every
-/// extent by its MD5, every member by its SHA-256; after a failed block, the hashes above it are not
+/// extent by its MD5 if `hashes` says so, every member by its SHA-256; after a failed block, the hashes above it are not
 /// compared. Memory: below 256 MiB and 8 MiB per thread, beside the index. Throws: errc::cancelled, and what
 /// the observer throws.
 template <parallel::executor E>
 void restore(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
-             restore_observer& observer, E& e) {
-    detail::restore_run(jobs, codec, options, observer).run(e);
+             restore_observer& observer, E& e, restored_hashes hashes = restored_hashes::files_and_parts) {
+    detail::restore_run(jobs, codec, options, observer, hashes).run(e);
 }
 
 } // namespace bigsmall::archive

@@ -69,10 +69,23 @@ opened_archive open_to_unpack(const std::filesystem::path& path, const unpack_op
     return opened;
 }
 
+/// A run that ends at the first problem need not know which parts of a file are wrong.
+inline restored_hashes hashes_needed(const unpack_options& options) {
+    return options.damaged == if_damaged::refuse ? restored_hashes::files : restored_hashes::files_and_parts;
+}
+
+/// Ends the run at what is wrong.
+[[noreturn]] inline void refuse(const damage& problem) {
+    error e = error_of(problem);
+    if (problem.code == errc::mismatch && problem.tensor.empty())
+        e.with_hint("'bigsmall verify' tells which of its tensors are not as they were");
+    throw e;
+}
+
 /// Ends the run at the first thing that is wrong.
 class strict_observer : public restore_observer {
 public:
-    void found(const restore_job&, const damage& problem) final { throw error_of(problem); }
+    void found(const restore_job&, const damage& problem) final { refuse(problem); }
 };
 
 /// Writes each member to a file of its own, which appears once all its hashes were right. What is damaged ends the run,
@@ -93,7 +106,7 @@ public:
         : directory_(directory), single_(std::move(single)), existing_(existing) {}
 
     void found(const restore_job&, const damage& problem) override {
-        if (damaged_ == if_damaged::refuse) throw error_of(problem);
+        if (damaged_ == if_damaged::refuse) refuse(problem);
         result_->problems.push_back(problem);
         intact_ = false;
     }
@@ -184,7 +197,7 @@ void unpack_directory(const opened_archive& archive, const std::vector<restore_j
     for (const carried_record& file : archive.shards().files)
         inputs.require_apart(directory.final_path(file.file));
     file_observer observer(&directory, {}, options, result);
-    restore(jobs, options.codec, options, observer, e);
+    restore(jobs, options.codec, options, observer, e, hashes_needed(options));
     unpack_carried(archive, directory, options, result);
     directory.commit();
 }
@@ -213,7 +226,7 @@ unpack_result unpack(const std::filesystem::path& archive, const std::filesystem
     }
     inputs_of(opened, options).require_apart(output);
     detail::file_observer observer(nullptr, output, options, result);
-    restore(jobs, options.codec, options, observer, e);
+    restore(jobs, options.codec, options, observer, e, detail::hashes_needed(options));
     return result;
 }
 
@@ -231,7 +244,7 @@ unpack_result unpack_to(const std::filesystem::path& archive, io::sink& output, 
             .in_file(archive.string());
     const std::vector<restore_job> jobs = all_jobs(opened);
     detail::sink_observer observer(output);
-    restore(jobs, options.codec, options, observer, e);
+    restore(jobs, options.codec, options, observer, e, restored_hashes::files);
     return detail::sizes_of(opened, jobs);
 }
 

@@ -129,6 +129,22 @@ TEST_CASE("blocks that are intact but not the recorded ones are found by the has
     CHECK(sha.problems[0].tensor.empty());
     CHECK(thrown_by([&] { unpack(m.dir / "wrong.bs", m.dir / "back"); }).code() == errc::mismatch);
     CHECK_FALSE(fs::exists(m.dir / "back"));
+
+    // Restoring needs no MD5s, which are worth nothing beside a SHA-256, unless files are wanted that may be damaged.
+    const auto swapped = rewrite([](auto& index) { std::swap(index.contents[0], index.contents[2]); });
+    CHECK(swapped.ok);
+    const error refused = thrown_by([&] { unpack(m.dir / "wrong.bs", m.dir / "back"); });
+    CHECK(refused.code() == errc::mismatch);
+    CHECK_THAT(refused.hint(), ContainsSubstring("bigsmall verify"));
+    CHECK_FALSE(fs::exists(m.dir / "back"));
+    rewrite([](auto& index) { index.contents[1].md5[0] ^= 1; });
+    unpack(m.dir / "wrong.bs", m.dir / "back");
+    CHECK(read_file(m.dir / "back") == read_file(m.source));
+    archive::unpack_options skip;
+    skip.damaged = archive::if_damaged::skip;
+    const auto skipped = unpack(m.dir / "wrong.bs", m.dir / "skipped", skip);
+    REQUIRE(skipped.problems.size() == 1);
+    CHECK(skipped.problems[0].tensor == "t1");
 }
 
 TEST_CASE("a damaged copy of the index is a problem that has cost nothing, both are the end", "[archive]") {
