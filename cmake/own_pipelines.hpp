@@ -36,7 +36,7 @@ namespace bigsmall::archive {
     BIGSMALL_PIPELINE verify_report verify_sample(const std::filesystem::path&, double, std::uint64_t,                 \
                                                   const verify_options&, E&);                                          \
     BIGSMALL_PIPELINE void restore(const std::vector<restore_job>&, const codec_ref&, const run_options&,              \
-                                   restore_observer&, E&);                                                             \
+                                   restore_observer&, E&, restored_hashes);                                            \
     BIGSMALL_PIPELINE std::vector<tensor_match> match_tensors(const model_reader&, const model_reader&,                \
                                                               const run_options&, E&);                                 \
     BIGSMALL_PIPELINE std::shared_ptr<const model_reader> open_model(const std::filesystem::path&,                     \

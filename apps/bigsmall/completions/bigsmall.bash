@@ -118,7 +118,7 @@ _bigsmall() {
             fi ;;
         verify)
             if [[ $word == -* ]]; then
-                _bigsmall_words "$word" "--fast --sample --seed --source --sha256 --base --verbose --threads --json --quiet -q --no-progress --help -h"
+                _bigsmall_words "$word" "--fast --sample --seed --source --sha256 --file-hashes --base --verbose --threads --json --quiet -q --no-progress --help -h"
             else
                 _bigsmall_files "$word"
             fi ;;

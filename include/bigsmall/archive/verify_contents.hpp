@@ -46,26 +46,34 @@ public:
             }
             order_.push_back(place);
             total_bytes_ += content.raw_bytes;
+            largest_ = std::max(largest_, content.raw_bytes);
             largest_block_ = std::max(largest_block_, std::min(content.block_bytes, content.raw_bytes));
         }
     }
 
-    /// The raw bytes of the largest block.
-    std::uint64_t largest_block() const noexcept { return largest_block_; }
-
-    /// To be called before the others. What keeps one of so many lanes busy to the end comes first, the rest in the
-    /// order of the files.
-    void begin(std::size_t lanes) {
-        const std::uint64_t share = total_bytes_ / lanes;
+    /// To be called before the others; how many contents each of so many threads hashes at once. The largest content is
+    /// one chain, however many lanes there are: more than it takes to finish the others meanwhile would only keep
+    /// contents from other threads. What keeps a lane busy to the end comes first, the rest in the order of the files.
+    std::size_t begin(std::size_t threads) {
+        constexpr std::uint64_t most_bytes = 16 * MiB; // of decoded blocks
+        const std::uint64_t chains = total_bytes_ / std::max<std::uint64_t>(largest_, 1) + 1;
+        const std::uint64_t wanted = std::min<std::uint64_t>((chains + threads - 1) / threads, md5_lanes::most);
+        const std::uint64_t room = most_bytes / std::max<std::uint64_t>(largest_block_, 1);
+        const auto lanes = static_cast<std::size_t>(std::max<std::uint64_t>(std::min(wanted, room), 1));
+        const std::uint64_t share = total_bytes_ / (lanes * threads);
+        threads_ = threads;
         const auto bytes = [&](content_place place) { return places_[place].raw_bytes; };
         const auto rest = std::stable_partition(order_.begin(), order_.end(),
                                                 [&](content_place place) { return bytes(place) > share; });
-        std::stable_sort(order_.begin(), rest, [&](content_place a, content_place b) { return bytes(a) > bytes(b); });
+        std::stable_sort(order_.begin(), rest, [&](content_place x, content_place y) { return bytes(x) > bytes(y); });
+        return lanes;
     }
 
-    /// The next that is no slice. False when there is none.
-    bool next(content_place& place) {
+    /// The next that is no slice, for a thread that has so many bytes to decode. False when there is none, or when what
+    /// it has is its share of all that is left: then it may ask again later.
+    bool next(content_place& place, std::uint64_t held_bytes) {
         check_cancelled(options_);
+        if (held_bytes > 0 && held_bytes >= (total_bytes_ - done_bytes_) / threads_) return false;
         const std::size_t at = next_.fetch_add(1);
         if (at >= order_.size()) return false;
         place = order_[at];
@@ -157,20 +165,20 @@ private:
     std::vector<content_place> order_;
     std::vector<std::vector<std::uint8_t>> decoded_;              // of container and content: something of it was
     std::vector<std::vector<std::vector<std::uint32_t>>> slices_; // of container and bundle
-    std::uint64_t total_bytes_ = 0, largest_block_ = 0;
+    std::uint64_t total_bytes_ = 0, largest_ = 0, largest_block_ = 0;
+    std::size_t threads_ = 1;
     std::atomic<std::size_t> next_ = 0; // in order_
     std::mutex mutex_;                  // of the report and of what follows
     std::map<content_place, std::vector<damage>> failures_;
-    std::uint64_t done_bytes_ = 0, told_bytes_ = 0;
+    std::atomic<std::uint64_t> done_bytes_ = 0;
+    std::uint64_t told_bytes_ = 0;
 };
 
 /// One thread: decodes the next block of up to eight contents, hashes them side by side, and so on.
 class contents_worker {
 public:
-    explicit contents_worker(contents_list& list)
-        : list_(list),
-          lanes_(std::clamp<std::uint64_t>(most_lane_bytes / std::max<std::uint64_t>(list.largest_block(), 1), 1,
-                                           md5_lanes::most)) {}
+    contents_worker(contents_list& list, std::size_t lanes)
+        : list_(list), lanes_(lanes), md5_(lanes > 1 ? best_md5_blocks() : nullptr) {} // OpenSSL is best at one
 
     void run() {
         md5_lanes::pieces pieces{};
@@ -185,8 +193,6 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t most_lane_bytes = 16 * MiB;
-
     /// A content on its way through a lane.
     struct lane {
         bool is_open = false;
@@ -198,16 +204,17 @@ private:
         byte_buffer raw;
     };
 
-    /// Gives the next content to a lane. False when there is none.
+    /// Gives the next content to a lane. False when there is none for it.
     bool open(std::size_t i) {
         lane& to = lanes_[i];
-        while (list_.next(to.place)) {
+        while (list_.next(to.place, held_bytes_)) {
             if (list_.is_bundle(to.place)) {
                 check_bundle(to.place);
                 continue;
             }
             const io::content_entry& content = list_[to.place];
             to.is_open = to.intact = true;
+            held_bytes_ += content.raw_bytes;
             to.block_bytes = content.is_unchanged() ? unchanged_piece_bytes : content.block_bytes;
             to.block = 0;
             to.blocks = io::block_count(content.raw_bytes, to.block_bytes);
@@ -233,6 +240,7 @@ private:
         const bytes_span raw = room(of.raw, std::min(of.block_bytes, content.raw_bytes - begin));
         decode(of, content, raw);
         ++of.block;
+        held_bytes_ -= raw.size();
         list_.passed(of.place, raw.size());
         return of.intact ? raw : bytes_span{};
     }
@@ -307,6 +315,7 @@ private:
 
     contents_list& list_;
     std::vector<lane> lanes_;
+    std::uint64_t held_bytes_ = 0; // not decoded yet of what is open
     md5_lanes md5_;
     decode_memory memory_;
     byte_buffer bundle_;
@@ -319,10 +328,10 @@ private:
 template <parallel::executor E>
 void verify_contents(const opened_archive& archive, const verify_options& options, verify_report& report, E& e) {
     contents_list list(archive, options, report);
-    list.begin(md5_lanes::most * e.concurrency());
+    const std::size_t lanes = list.begin(e.concurrency());
     e.for_each(e.concurrency(), [&](std::size_t) {
         try {
-            contents_worker(list).run();
+            contents_worker(list, lanes).run();
         } catch (...) {
             list.stop(); // for the other threads
             throw;

@@ -33,14 +33,20 @@ inline constexpr int rotations[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11,
 /// The word of the block that step i of a round takes is (factor * i + first) % 16.
 inline constexpr int factors[4] = {1, 5, 3, 7}, firsts[4] = {0, 1, 5, 0};
 
-/// The function of a round. In the second the term without b, which comes last, is ready early.
+/// The function of a round, added to `sum`. In the second round its two terms have no bits in common: the one without
+/// b, which comes last, is added early.
 template <int Round>
-BIGSMALL_TARGET_AVX2 inline __m256i mixed(__m256i b, __m256i c, __m256i d) noexcept {
-    if constexpr (Round == 0) return _mm256_xor_si256(d, _mm256_and_si256(b, _mm256_xor_si256(c, d)));
-    if constexpr (Round == 1) return _mm256_or_si256(_mm256_andnot_si256(d, c), _mm256_and_si256(b, d));
-    if constexpr (Round == 2) return _mm256_xor_si256(b, _mm256_xor_si256(c, d));
+BIGSMALL_TARGET_AVX2 inline __m256i mixed(__m256i sum, __m256i b, __m256i c, __m256i d) noexcept {
+    __m256i last;
+    if constexpr (Round == 0) last = _mm256_xor_si256(d, _mm256_and_si256(b, _mm256_xor_si256(c, d)));
+    if constexpr (Round == 1) {
+        sum = _mm256_add_epi32(sum, _mm256_andnot_si256(d, c));
+        last = _mm256_and_si256(b, d);
+    }
+    if constexpr (Round == 2) last = _mm256_xor_si256(b, _mm256_xor_si256(c, d));
     if constexpr (Round == 3)
-        return _mm256_xor_si256(c, _mm256_or_si256(b, _mm256_xor_si256(d, _mm256_set1_epi32(-1))));
+        last = _mm256_xor_si256(c, _mm256_or_si256(b, _mm256_xor_si256(d, _mm256_set1_epi32(-1))));
+    return _mm256_add_epi32(sum, last);
 }
 
 /// Step number I of a round; `a` becomes what the next one calls b.
@@ -49,7 +55,7 @@ BIGSMALL_TARGET_AVX2 inline void step(__m256i& a, __m256i b, __m256i c, __m256i 
     constexpr int left = rotations[Round][I % 4];
     const __m256i sine = _mm256_set1_epi32(static_cast<int>(sines[16 * Round + I]));
     const __m256i known = _mm256_add_epi32(block[(factors[Round] * I + firsts[Round]) % 16], sine);
-    const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(a, known), mixed<Round>(b, c, d));
+    const __m256i sum = mixed<Round>(_mm256_add_epi32(a, known), b, c, d);
     a = _mm256_add_epi32(b, _mm256_or_si256(_mm256_slli_epi32(sum, left), _mm256_srli_epi32(sum, 32 - left)));
 }
 

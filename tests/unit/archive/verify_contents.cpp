@@ -45,11 +45,12 @@ std::string names_of(const archive::verify_report& report) {
     return names;
 }
 
-/// More tensors than lanes, of very different sizes: one of many blocks, some of one, an empty one.
-byte_buffer uneven_model() {
+/// More tensors than lanes, of different sizes: some of a block or two, an empty one, and one that may be so large that
+/// there is no use for more than a few lanes.
+byte_buffer uneven_model(std::size_t largest = 200'000) {
     safetensors_builder file;
     for (std::size_t i = 0; i < 20; ++i)
-        file.add("t" + std::to_string(i), "U8", noise(i == 13 ? 200'000 : 5000 + 3001 * (i * 7 % 5), i));
+        file.add("t" + std::to_string(i), "U8", noise(i == 13 ? largest : 5000 + 3001 * (i * 7 % 5), i));
     return file.add("none", "U8", {}).build();
 }
 
@@ -66,9 +67,9 @@ struct listener final : parallel::progress_listener {
 
 TEST_CASE("tensors of any sizes pass through the lanes of any number of threads", "[archive]") {
     const temporary_directory dir;
-    write_file(dir / "m.safetensors", uneven_model());
+    write_file(dir / "m.safetensors", uneven_model(GENERATE(3'000u, 200'000u, 2'000'000u)));
     pack(dir / "m.safetensors", dir / "m.bs");
-    for (const std::size_t threads : {1u, 2u, 3u}) {
+    for (const std::size_t threads : {1u, 2u, 3u, 40u}) {
         parallel::tbb_executor e(threads);
         listener progress;
         archive::verify_options options;
@@ -85,7 +86,7 @@ TEST_CASE("tensors of any sizes pass through the lanes of any number of threads"
 
 TEST_CASE("whichever tensor is not the recorded one is found", "[archive]") {
     const temporary_directory dir;
-    write_file(dir / "m.safetensors", uneven_model());
+    write_file(dir / "m.safetensors", uneven_model(GENERATE(9'000u, 200'000u)));
     pack(dir / "m.safetensors", dir / "m.bs");
     parallel::tbb_executor e(2);
     for (std::size_t i = 0; i < 21; ++i) {
