@@ -39,9 +39,9 @@ public:
     virtual void member_ends(const restore_job& job) = 0;
 };
 
-/// What restored bytes are compared with, besides the checksums of the blocks. A file with its recorded SHA-256 is right
-/// in all of its parts; whoever stops at the first problem needs no more, and MD5 takes longer than all else. The MD5s
-/// tell which parts are wrong.
+/// What restored bytes are compared with, besides the checksums of the blocks. A file that has its recorded SHA-256 is
+/// right in all of its parts: whoever stops at the first problem needs no more, and MD5 takes longer than all else. The
+/// MD5s tell which parts are wrong.
 enum class restored_hashes : std::uint8_t { files, files_and_parts };
 
 /// All members of an archive, in its order.
@@ -220,8 +220,8 @@ private:
 
 } // namespace detail
 
-/// Decodes the members of `jobs` and reports to `observer`. Every block is checked by its checksum, every
-/// extent by its MD5 if `hashes` says so, every member by its SHA-256; after a failed block, the hashes above it are not
+/// Decodes the members of `jobs` and reports to `observer`. Every block is checked by its checksum, every extent by its
+/// MD5 if `hashes` says so, every member by its SHA-256; after a failed block, the hashes above it are not
 /// compared. Memory: below 256 MiB and 8 MiB per thread, beside the index. Throws: errc::cancelled, and what
 /// the observer throws.
 template <parallel::executor E>
