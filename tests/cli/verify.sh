@@ -6,7 +6,7 @@
 small_model model.safetensors
 expect 0 compress model.safetensors
 
-for mode in "" --fast "--sample 1" "--sample 0.001" "--source model.safetensors"; do
+for mode in "" --fast "--sample 1" "--sample 0.001" "--source model.safetensors" --file-hashes; do
     # shellcheck disable=SC2086
     expect 0 verify model.bs $mode
     [[ $(tail -1 "$out") == OK ]] || fail "verify $mode: $(cat "$out")"
@@ -18,6 +18,20 @@ cp "$out" first
 said "$out" "--seed 11"
 expect 0 verify model.bs --sample 0.3 --seed 11
 same first "$out"
+
+# Which hashes were made is told; what needs all bytes excludes what reads a part of them.
+for mode in "" --fast "--sample 1"; do
+    # shellcheck disable=SC2086
+    expect 0 verify model.bs --json $mode
+    [[ $(json_value "$out" file_hashes) == false ]] || fail "file_hashes of '$mode'"
+done
+for mode in --file-hashes "--source model.safetensors" "--sha256 $(sha256sum <model.safetensors | cut -d' ' -f1)"; do
+    # shellcheck disable=SC2086
+    expect 0 verify model.bs --json $mode
+    [[ $(json_value "$out" file_hashes) == true ]] || fail "file_hashes of '$mode'"
+done
+expect 2 verify model.bs --fast --file-hashes
+expect 2 verify model.bs --sample 1 --file-hashes
 
 # A flipped byte in every part of the file: never OK from the full check, unless the byte is mere padding between
 # blocks. What is called DAMAGED decodes to the very same file.
