@@ -104,9 +104,11 @@ std::string advice(const verify_result& result) {
     if (!result.report.only_redundant()) return {};
     const verify_mode mode = result.asked.mode;
     const bool all = mode == verify_mode::full || mode == verify_mode::source;
-    return std::string(all ? "Every tensor and every file is intact, but" : "What was checked is intact, but") +
-           " the archive is not as it was written. Make it again: decompress it and\n"
-           "compress what comes back, or copy it from where it is whole.\n";
+    const char* const intact = result.report.file_hashes ? "Every tensor and every file is intact, but"
+                               : all                     ? "Every tensor is intact, but"
+                                                         : "What was checked is intact, but";
+    return std::string(intact) + " the archive is not as it was written. Make it again: decompress it and\n"
+                                 "compress what comes back, or copy it from where it is whole.\n";
 }
 
 std::string totals(const verify_result& result) {
@@ -184,7 +186,7 @@ std::vector<json_field> fields() {
         {"tensors_total", "integer", "tensors in the archive"},
         {"tensors_checked", "integer", "tensors of which something was decoded; all of it unless sampled"},
         {"blocks_total", "integer", "blocks in the archive, and in other .bs files that hold some of its tensors"},
-        {"blocks_checked", "integer", "blocks decoded; with file_hashes one that equal tensors share counts for each"},
+        {"blocks_checked", "integer", "blocks decoded; those of equal tensors count once, with file_hashes for each"},
         {"bytes_checked", "integer", "uncompressed bytes of these blocks, and of carried files read"},
         {"file_hashes", "boolean", "the SHA-256 of each file was compared, too"},
         {"fraction", "number or null", "the value of --sample"},
@@ -238,10 +240,9 @@ command_spec verify_command() {
         .verb = "verify",
         .summary = "Check that an archive is whole",
         .description =
-            {"Decodes every block once and compares it with the receipts in the archive: a checksum for each block, "
-             "MD5 "
-             "for each tensor; with --file-hashes SHA-256 for each file. Prints one line for each problem, then OK or "
-             "FAIL.",
+            {"Decodes everything, equal tensors once, and compares it with the receipts in the archive: a checksum for "
+             "each block, MD5 for each tensor; with --file-hashes SHA-256 for each file. Prints one line for each "
+             "problem, then OK or FAIL.",
              "Of a patch without --base, the checksums of what is stored are compared; with its base, everything is.",
              "OK means that every weight that was checked is bit-identical to the original.",
              "The header, the index and the footer of a .bs file are there twice or can be done without (the index is "

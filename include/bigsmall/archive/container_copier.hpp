@@ -148,7 +148,7 @@ private:
         receipt_observer observer(known_hash, options_, done_bytes_, total_bytes_);
         run_options quiet = options_;
         quiet.progress = nullptr; // the observer tells
-        restore({{&draft, &member, member.path}}, codec_, quiet, observer, e);
+        restore({{&draft, &member, member.path}}, codec_, quiet, observer, e, restored_hashes::files_and_parts);
         done_bytes_ = observer.done_bytes();
         return observer.sha256();
     }

@@ -165,7 +165,7 @@ private:
         checking_observer observer;
         run_options quiet = options_;
         quiet.progress = nullptr;
-        restore(jobs, default_codec(), quiet, observer, e);
+        restore(jobs, default_codec(), quiet, observer, e, restored_hashes::files_and_parts);
     }
 
     migrate_result unchanged() {

@@ -181,7 +181,7 @@ private:
             file_observer observer(nullptr, place, io::if_exists::refuse);
             run_options quiet = options_;
             quiet.progress = nullptr;
-            restore({*file.job}, options_.codec, quiet, observer, e);
+            restore({*file.job}, options_.codec, quiet, observer, e, restored_hashes::files_and_parts);
         } else {
             copy_carried(file.path, place, shown.string(), record, options_);
         }

@@ -226,7 +226,7 @@ private:
 /// the observer throws.
 template <parallel::executor E>
 void restore(const std::vector<restore_job>& jobs, const codec_ref& codec, const run_options& options,
-             restore_observer& observer, E& e, restored_hashes hashes = restored_hashes::files_and_parts) {
+             restore_observer& observer, E& e, restored_hashes hashes) {
     detail::restore_run(jobs, codec, options, observer, hashes).run(e);
 }
 

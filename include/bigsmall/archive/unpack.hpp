@@ -78,7 +78,7 @@ inline restored_hashes hashes_needed(const unpack_options& options) {
 [[noreturn]] inline void refuse(const damage& problem) {
     error e = error_of(problem);
     if (problem.code == errc::mismatch && problem.tensor.empty())
-        e.with_hint("'bigsmall verify' tells which of its tensors are not as they were");
+        e.with_hint("'bigsmall verify --file-hashes' compares all tensors and files, and names what is wrong");
     throw e;
 }
 

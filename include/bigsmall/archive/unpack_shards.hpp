@@ -177,7 +177,7 @@ void place_carried(output_directory& directory, const carried_file& file, const 
         file_observer observer(nullptr, place, io::if_exists::refuse);
         run_options quiet = options;
         quiet.progress = nullptr;
-        restore({*file.job}, options.codec, quiet, observer, e);
+        restore({*file.job}, options.codec, quiet, observer, e, restored_hashes::files_and_parts);
     } else {
         copy_carried(file.path, place, shown.string(), file.record, options);
     }

@@ -43,7 +43,7 @@ verify_report verify(const std::filesystem::path& archive, const verify_options&
     } else if (options.file_hashes || !detail::has_receipts(opened)) {
         detail::collecting_observer observer(report);
         report.file_hashes = true;
-        restore(all_jobs(opened), options.codec, options, observer, e);
+        restore(all_jobs(opened), options.codec, options, observer, e, restored_hashes::files_and_parts);
     } else {
         detail::verify_contents(opened, options, report, e);
     }
@@ -68,7 +68,7 @@ verify_report verify_against(const std::filesystem::path& archive, const std::fi
     detail::source_files files(opened, source);
     detail::comparing_observer observer(files, report);
     report.file_hashes = true;
-    restore(all_jobs(opened), options.codec, options, observer, e);
+    restore(all_jobs(opened), options.codec, options, observer, e, restored_hashes::files_and_parts);
     detail::check_carried(opened, options, report);
     files.compare_carried(opened, options, report);
     files.report_unused(report);

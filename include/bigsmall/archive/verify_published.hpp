@@ -104,8 +104,8 @@ inline std::vector<std::string> files_meant(const std::string& name, const std::
 } // namespace detail
 
 /// Compares the hashes that the archive has of its originals with published ones. This says what verify() does not:
-/// that the archive was made of the very files that were published; verify() says that it gives those back which it was
-/// made of. Differences, and files that the archive has not, are problems.
+/// that the archive was made of the very files that were published; verify() with file_hashes says that it gives those
+/// back which it was made of. Differences, and files that the archive has not, are problems.
 inline void check_published(const std::filesystem::path& archive, const std::vector<published_hash>& published,
                             verify_report& report) {
     const opened_archive opened(archive);

@@ -32,7 +32,7 @@ struct verify_report {
     std::uint64_t tensors_total = 0;   ///< in all members
     std::uint64_t tensors_checked = 0; ///< of which at least one block was decoded (all, in a full run)
     std::uint64_t blocks_total = 0;    ///< in all containers, and in others that they refer to
-    /// Blocks decoded; with file_hashes one that equal tensors share counts for each.
+    /// Blocks decoded; those of equal tensors count once, with file_hashes for each.
     std::uint64_t blocks_checked = 0;
     std::uint64_t bytes_checked = 0;   ///< of the blocks decoded and the carried files read
     std::vector<damage> problems;      ///< in the order of the files and their bytes

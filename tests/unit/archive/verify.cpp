@@ -135,7 +135,7 @@ TEST_CASE("blocks that are intact but not the recorded ones are found by the has
     CHECK(swapped.ok);
     const error refused = thrown_by([&] { unpack(m.dir / "wrong.bs", m.dir / "back"); });
     CHECK(refused.code() == errc::mismatch);
-    CHECK_THAT(refused.hint(), ContainsSubstring("bigsmall verify"));
+    CHECK_THAT(refused.hint(), ContainsSubstring("verify --file-hashes"));
     CHECK_FALSE(fs::exists(m.dir / "back"));
     rewrite([](auto& index) { index.contents[1].md5[0] ^= 1; });
     unpack(m.dir / "wrong.bs", m.dir / "back");

@@ -2,7 +2,6 @@
 // A full verification: each block once, eight contents side by side in each thread, and every tensor told of what is
 // wrong with it.
 #include <algorithm>
-#include <set>
 #include <string>
 
 #include <bigsmall/archive/verify.hpp>
