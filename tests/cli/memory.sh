@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSL-1.0
-# Peak resident memory stays below 256 MiB and 8 MiB a thread, however large the file and its one tensor are.
+# Peak resident memory stays below 256 MiB and 8 MiB a thread, however large the file and its one tensor are, and when
+# many tensors are hashed at once.
 . "$(dirname "$0")/lib.sh"
 
 [[ -r /proc/self/status ]] || { echo "no /proc here"; exit 77; }
@@ -42,5 +43,18 @@ bounded() {
 bounded compress big.safetensors
 bounded verify big.bs
 bounded decompress big.bs -o back.safetensors
+rm big.safetensors big.bs back.safetensors
+
+# Sixteen tensors, of which no two are equal, in the largest blocks that an operating point has.
+shapes=
+for ((i = 0; i < 16; i++)); do
+    shapes+=${shapes:+,}'"t'$i'":{"dtype":"BF16","shape":[8388608],"data_offsets":['$((i << 24)),$(((i + 1) << 24))']}'
+done
+for ((i = 0; i < 16; i++)); do
+    noise 4096 "$i"
+    tail -c +4097 sixteen
+done | safetensors many.safetensors "{$shapes}"
+expect 0 compress --storage many.safetensors
+bounded verify many.bs
 
 finish

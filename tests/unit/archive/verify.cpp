@@ -192,6 +192,9 @@ TEST_CASE("an executor that loses items does not make an archive whole", "[archi
     const temporary_directory dir;
     write_file(dir / "m.safetensors", safetensors_builder().add("t", "U8", noise(20'000'000, 1)).build());
     pack(dir / "m.safetensors", dir / "m.bs", {});
+    write_file(dir / "none.safetensors", safetensors_builder().add("none", "U8", {}).build());
+    pack(dir / "none.safetensors", dir / "none.bs");
+    CHECK(thrown_by([&] { archive::verify(dir / "none.bs", {}, e); }).code() == errc::io);
     for (const bool file_hashes : {false, true}) {
         archive::verify_options options;
         options.file_hashes = file_hashes;

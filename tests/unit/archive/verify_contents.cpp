@@ -2,12 +2,14 @@
 // A full verification: each block once, eight contents side by side in each thread, and every tensor told of what is
 // wrong with it.
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include <bigsmall/archive/verify.hpp>
 #include <bigsmall/io/container/reader.hpp>
 #include <bigsmall/parallel/tbb.hpp>
 
+#include "patch_runs.hpp"
 #include "support/archive_runs.hpp"
 #include "support/catch.hpp"
 
@@ -25,14 +27,17 @@ void write_changed(const fs::path& from, const fs::path& to, const Change& chang
     const auto before = open_container(from);
     io::container_index index = before.index();
     change(index);
+    std::map<std::uint64_t, std::pair<const io::content_entry*, std::size_t>> blocks; // in the order of the file
+    for (const io::content_entry& content : before.index().contents)
+        for (std::size_t b = 0; content.home == 0 && b < content.blocks.size(); ++b)
+            blocks[before.block_offset(content, b)] = {&content, b};
     byte_buffer stored;
     io::memory_sink out;
     io::container_writer writer(out, io::required_features(index));
-    for (const io::content_entry& content : before.index().contents)
-        for (std::size_t b = 0; b < content.blocks.size(); ++b) {
-            before.read_block(content, b, stored);
-            writer.append_block(stored);
-        }
+    for (const auto& [offset, block] : blocks) {
+        before.read_block(*block.first, block.second, stored);
+        writer.append_block(stored);
+    }
     writer.finish(index);
     write_file(to, out.bytes());
 }
@@ -193,4 +198,138 @@ TEST_CASE("without MD5s the SHA-256 of the files is what is left", "[archive]") 
     CHECK(report.only_redundant());
     REQUIRE(report.problems.size() == 1);
     CHECK(report.tensors_checked == 21);
+}
+
+TEST_CASE("the report does not depend on the number of threads", "[archive]") {
+    const temporary_directory dir;
+    safetensors_builder file;
+    for (std::size_t i = 0; i < 40; ++i)
+        file.add("t" + std::to_string(i), "U8", noise(i % 3 == 0 ? 100 : 9000 + 4000 * (i % 5), i));
+    write_file(dir / "m.safetensors", file.build());
+    pack(dir / "m.safetensors", dir / "m.bs");
+    write_changed(dir / "m.bs", dir / "wrong.bs", [](io::container_index& index) {
+        for (const std::size_t i : {3u, 8u, 9u, 25u})
+            index.contents[i].md5[7] ^= 1;
+    });
+    const auto before = open_container(dir / "wrong.bs");
+    const auto& contents = before.index().contents;
+    for (const std::size_t i : {1u, 8u, 20u, 38u})
+        damage_byte(dir / "wrong.bs", before.block_offset(contents[i], contents[i].blocks.size() - 1) + 1);
+    const auto told = [&](std::size_t threads) {
+        parallel::tbb_executor e(threads);
+        const auto report = archive::verify(dir / "wrong.bs", {}, e);
+        std::string all = std::to_string(report.blocks_checked) + " " + std::to_string(report.bytes_checked) + " " +
+                          std::to_string(report.tensors_checked);
+        for (const archive::damage& problem : report.problems)
+            all += "\n" + error_of(problem).message() + problem.tensor + std::to_string(problem.offset.value_or(0));
+        return all;
+    };
+    const std::string one = told(1);
+    CHECK(std::count(one.begin(), one.end(), '\n') == 4 + 3); // number 8 has no MD5 to be compared
+    for (const std::size_t threads : {2u, 3u, 40u})
+        CHECK(told(threads) == one);
+}
+
+TEST_CASE("damage of what no file is made of is told", "[archive]") {
+    const temporary_directory dir;
+    for (const std::uint64_t i : {1u, 2u})
+        write_file(dir / "m" / (std::to_string(i) + ".bin"), noise(9000, i));
+    pack(dir / "m", dir / "m.bs");
+    write_changed(dir / "m.bs", dir / "less.bs", [](auto& index) { index.members.erase(index.members.begin()); });
+    CHECK(verify(dir / "less.bs").ok);
+    const auto before = open_container(dir / "less.bs");
+    damage_byte(dir / "less.bs", before.block_offset(before.index().contents[0], 1) + 1);
+    const auto report = verify(dir / "less.bs");
+    REQUIRE(report.problems.size() == 1);
+    CHECK(report.problems[0].block == 1u);
+    CHECK(report.problems[0].member.empty());
+}
+
+TEST_CASE("who names a damaged tensor again is told once more, not of each block", "[archive]") {
+    const temporary_directory dir;
+    const byte_buffer same = noise(20'000, 1);
+    write_file(dir / "m.safetensors", safetensors_builder().add("a", "U8", same).add("b", "U8", same).build());
+    pack(dir / "m.safetensors", dir / "m.bs");
+    const auto before = open_container(dir / "m.bs");
+    for (const std::size_t block : {1u, 3u})
+        damage_byte(dir / "m.bs", before.block_offset(before.index().contents[0], block));
+    const auto report = verify(dir / "m.bs");
+    CHECK(names_of(report) == "m.safetensors:a m.safetensors:a m.safetensors:b ");
+    CHECK(report.tensors_checked == 2);
+}
+
+TEST_CASE("a shard alone is checked with the sibling that holds some of it", "[archive]") {
+    const temporary_directory dir;
+    const byte_buffer same = noise(20'000, 1);
+    write_file(dir / "model" / "1.safetensors", safetensors_builder().add("a", "U8", same).build());
+    write_file(dir / "model" / "2.safetensors",
+               safetensors_builder().add("b", "U8", same).add("c", "U8", noise(5000, 2)).build());
+    pack_per_shard(dir / "model", dir / "shards");
+    const fs::path first = dir / "shards" / "1.bs", second = dir / "shards" / "2.bs";
+    const auto whole = verify(second);
+    CHECK(whole.ok);
+    CHECK(whole.tensors_checked == 2);
+    CHECK(whole.blocks_checked == 5 + 2);
+
+    // A content is taken for the sibling's only where that is the same; another MD5 is one's own.
+    fs::copy_file(second, dir / "kept.bs");
+    write_changed(second, dir / "other.bs", [](io::container_index& index) { index.contents[0].md5[0] ^= 1; });
+    fs::rename(dir / "other.bs", second);
+    CHECK(names_of(verify(dir / "shards")).find("2.safetensors:b") != std::string::npos);
+    fs::rename(dir / "kept.bs", second);
+    CHECK(verify(dir / "shards").ok);
+
+    const auto sibling = open_container(first);
+    damage_byte(first, sibling.block_offset(sibling.index().contents[0], 2));
+    const auto damaged = verify(second);
+    CHECK(names_of(damaged) == "2.safetensors:b ");
+    CHECK(damaged.problems.at(0).file == first.string());
+}
+
+TEST_CASE("what a listener throws ends the run and is no damage", "[archive]") {
+    struct refusing final : parallel::progress_listener {
+        void on_progress(const parallel::progress_event&) override { throw error(errc::io, "no more paper"); }
+    };
+    const temporary_directory dir;
+    write_file(dir / "m.safetensors", uneven_model());
+    pack(dir / "m.safetensors", dir / "m.bs");
+    refusing progress;
+    archive::verify_options options;
+    options.progress = &progress;
+    parallel::tbb_executor e(2);
+    const error refused = thrown_by([&] { archive::verify(dir / "m.bs", options, e); });
+    CHECK(refused.message() == "no more paper");
+}
+
+TEST_CASE("tensors of a patch are checked with the base, those that equal it as well", "[archive][patch]") {
+    const temporary_directory dir;
+    const byte_buffer frozen = gaussian_bf16(1'300'000, 1), moved = gaussian_bf16(20'000, 2);
+    write_file(dir / "base.safetensors",
+               safetensors_builder().add("frozen", "BF16", frozen).add("moved", "BF16", moved).build());
+    write_file(dir / "tuned.safetensors",
+               safetensors_builder().add("frozen", "BF16", frozen).add("moved", "BF16", trained(moved, 3)).build());
+    pack(dir / "tuned.safetensors", dir / "p.bs", against(dir / "base.safetensors"));
+    const auto patch = open_container(dir / "p.bs");
+    const auto& contents = patch.index().contents;
+    REQUIRE(contents.size() == 2);
+    REQUIRE(contents[0].is_unchanged());
+    const auto whole = verify_with(dir / "p.bs", dir / "base.safetensors");
+    CHECK(whole.ok);
+    CHECK(whole.tensors_checked == 2);
+    CHECK(whole.bytes_checked == 2'640'000);
+    CHECK(whole.blocks_checked == contents[1].blocks.size());
+
+    damage_byte(dir / "p.bs", patch.block_offset(contents[1], 4) + 2);
+    const auto damaged = verify_with(dir / "p.bs", dir / "base.safetensors");
+    REQUIRE(names_of(damaged) == "tuned.safetensors:moved ");
+    CHECK(damaged.problems[0].block == 4u);
+    CHECK(damaged.problems[0].offset == patch.block_offset(contents[1], 4));
+
+    // The MD5 of what equals a base tensor is that tensor's; one of its own is compared.
+    pack(dir / "tuned.safetensors", dir / "again.bs", against(dir / "base.safetensors"));
+    write_changed(dir / "again.bs", dir / "wrong.bs",
+                  [](io::container_index& index) { index.contents[1].md5[0] ^= 1; });
+    const auto wrong = verify_with(dir / "wrong.bs", dir / "base.safetensors");
+    CHECK(names_of(wrong) == "tuned.safetensors:moved ");
+    CHECK(wrong.problems.at(0).code == errc::mismatch);
 }
