@@ -169,4 +169,35 @@ said "$err" "warning: cut.bs is damaged"
 expect 0 decompress model.bs -o whole.safetensors
 silent "$err"
 
+# Who is to be repaired is said: the file that is damaged and has parity, or the parity itself.
+mkdir -p two
+cp model.safetensors two/1.safetensors
+cp model.safetensors two/2.safetensors
+expect 0 compress two --per-shard -o two-bs
+expect 0 ecc two-bs/1.bs
+expect 0 ecc two-bs/2.bs
+expect 0 verify two-bs/2.bs
+printf Z | dd of=two-bs/1.bs bs=1 seek=5000 conv=notrunc 2>/dev/null
+for file in two-bs two-bs/2.bs; do
+    expect 1 verify "$file"
+    said "$out" "'bigsmall repair two-bs/1.bs --check'"
+done
+expect 0 repair two-bs/1.bs --in-place
+printf Z | dd of=two-bs/2.bs.ecc bs=1 seek=3000 conv=notrunc 2>/dev/null
+for file in two-bs two-bs/2.bs; do
+    expect 1 verify "$file"
+    said "$out" "its parity is not: make that again with 'bigsmall ecc -f'"
+done
+
+# The hashes of what a patch restores cannot be made without its base.
+expect 0 compress same.safetensors --base model.safetensors -o patch.bs
+expect 0 verify patch.bs
+for mode in --file-hashes "--sha256 $(sha256sum <same.safetensors | cut -d' ' -f1)"; do
+    # shellcheck disable=SC2086
+    expect 2 verify patch.bs $mode
+    said "$err" "need --base BASE"
+    # shellcheck disable=SC2086
+    expect 0 verify patch.bs $mode --base model.safetensors
+done
+
 finish

@@ -89,17 +89,25 @@ archive::verify_report run_mode(const request& asked, const archive::verify_opti
     return report;
 }
 
-bool is_damaged(const archive::verify_report& report) {
-    return std::any_of(report.problems.begin(), report.problems.end(), [](const archive::damage& found) {
-        return found.code == errc::corrupt || found.code == errc::truncated;
-    });
+// The damaged file that has parity: it need not be the one asked for, which may be a directory or borrow from another.
+std::string repairable_file(const archive::verify_report& report) {
+    for (const archive::damage& found : report.problems)
+        if ((found.code == errc::corrupt || found.code == errc::truncated) && has_parity(found.file)) return found.file;
+    return {};
+}
+
+bool only_parity(const archive::verify_report& report) {
+    return std::all_of(report.problems.begin(), report.problems.end(),
+                       [](const archive::damage& found) { return found.file.ends_with(".ecc"); });
 }
 
 // Of damage that has cost nothing yet, or that parity may undo.
 std::string advice(const verify_result& result) {
     if (result.report.ok) return {};
-    if (has_parity(result.asked.file) && is_damaged(result.report))
-        return "There is parity: 'bigsmall repair " + printable(result.asked.file) +
+    if (only_parity(result.report))
+        return "The archive is as it was written; its parity is not: make that again with 'bigsmall ecc -f'.\n";
+    if (const std::string file = repairable_file(result.report); !file.empty())
+        return "There is parity: 'bigsmall repair " + printable(file) +
                " --check' tells whether it brings back what is damaged.\n";
     if (!result.report.only_redundant()) return {};
     const verify_mode mode = result.asked.mode;
@@ -166,6 +174,8 @@ exit_code run(const arguments& given) {
     options.base = base_of(given, session, options);
     options.file_hashes = result.asked.file_hashes;
     result.report = run_mode(result.asked, options, session.executor());
+    if (result.report.base_missing && result.report.ok && result.asked.file_hashes)
+        throw usage_error("this is a patch: the hashes of the files that it restores need --base BASE");
     if (!result.asked.published.empty())
         archive::check_published(result.asked.file, result.asked.published, result.report);
     result.seconds = session.finish();
@@ -223,7 +233,7 @@ std::vector<option_spec> options() {
                  "--file-hashes is implied."},
         {.name = "file-hashes",
          .help = "Also make the SHA-256 of each file, as decompress does. It goes through all bytes in their order, "
-                 "which takes several times as long."},
+                 "which takes several times as long. Of a patch it needs --base."},
         base_option(),
         {.name = "verbose", .help = "Print how much was checked as well."},
         threads_option(),

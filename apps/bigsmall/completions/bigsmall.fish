@@ -102,7 +102,7 @@ complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l sample -x -d 'De
 complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l seed -x -d 'With --sample: choose the same blocks again.'
 complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l source -r -F -d 'Also compare with the .safetensors file or directory that was compressed; --file-hashes is implied.'
 complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l sha256 -x -d 'Also compare with the published SHA-256 of the original: 64 digits, or a file of lines as sha256sum writes them, of which the archive must have every file. The original is not needed; --file-hashes is implied.'
-complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l file-hashes -d 'Also make the SHA-256 of each file, as decompress does. It goes through all bytes in their order, which takes several times as long.'
+complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l file-hashes -d 'Also make the SHA-256 of each file, as decompress does. It goes through all bytes in their order, which takes several times as long. Of a patch it needs --base.'
 complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l base -r -F -d 'Of a patch: the model that it was made against, a .safetensors file, a directory, or an archive of either.'
 complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l verbose -d 'Print how much was checked as well.'
 complete -c bigsmall -n '__fish_seen_subcommand_from verify' -l threads -x -d 'Number of threads, 1 to 1024. The output bytes do not depend on it.'
