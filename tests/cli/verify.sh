@@ -195,7 +195,7 @@ expect 0 verify patch.bs
 for mode in --file-hashes "--sha256 $(sha256sum <same.safetensors | cut -d' ' -f1)"; do
     # shellcheck disable=SC2086
     expect 2 verify patch.bs $mode
-    said "$err" "need --base BASE"
+    said "$err" "this is a patch"
     # shellcheck disable=SC2086
     expect 0 verify patch.bs $mode --base model.safetensors
 done

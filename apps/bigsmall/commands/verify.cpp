@@ -174,8 +174,6 @@ exit_code run(const arguments& given) {
     options.base = base_of(given, session, options);
     options.file_hashes = result.asked.file_hashes;
     result.report = run_mode(result.asked, options, session.executor());
-    if (result.report.base_missing && result.report.ok && result.asked.file_hashes)
-        throw usage_error("this is a patch: the hashes of the files that it restores need --base BASE");
     if (!result.asked.published.empty())
         archive::check_published(result.asked.file, result.asked.published, result.report);
     result.seconds = session.finish();

@@ -32,13 +32,14 @@ inline bool has_receipts(const opened_archive& archive) {
 /// Everything that verify_fast() checks, and then decodes every block (checksum) and every tensor (MD5), with
 /// options.file_hashes every file (SHA-256), and hashes the carried files. Of a patch without its base, the checksums
 /// of the stored bytes only. Nothing is written. Throws: as verify_fast(); errc::invalid_argument when there is a base
-/// and no patch; errc::cancelled.
+/// and no patch, or a patch, no base and file_hashes; errc::cancelled.
 template <parallel::executor E>
 verify_report verify(const std::filesystem::path& archive, const verify_options& options, E& e) {
     opened_archive opened(archive);
     verify_report report = detail::begin_report(opened);
     detail::check_metadata(opened, options.codec, report);
     if (!detail::give_base(opened, options, report, e)) {
+        if (options.file_hashes && report.problems.empty()) require_base(opened);
         detail::stored_check(opened, options, report).run(e);
     } else if (options.file_hashes || !detail::has_receipts(opened)) {
         detail::collecting_observer observer(report);
