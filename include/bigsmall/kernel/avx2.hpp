@@ -14,6 +14,7 @@
 #include <bigsmall/kernel/avx2_classes.hpp>
 #include <bigsmall/kernel/avx2_fields.hpp>
 #include <bigsmall/kernel/avx2_galois.hpp>
+#include <bigsmall/kernel/avx2_symbols.hpp>
 #include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
@@ -261,11 +262,11 @@ inline constexpr table cached_functions{
     {merge16<0>, merge32<0>, scalar::merge<std::uint64_t, 0>},
     {split16<1>, split32<1>, scalar::split<std::uint64_t, 1>},
     {merge16<1>, merge32<1>, scalar::merge<std::uint64_t, 1>},
-    scalar::histogram,
+    histogram,
     rans_rounds,
     rans_encode_rounds,
     {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>,
-     scalar::remap},
+     remap},
     part_fields,
     join_fields,
     join_words<false>,

@@ -5,12 +5,14 @@
 
 #if defined(__x86_64__)
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <immintrin.h>
 
 #include <bigsmall/kernel/avx2_differences.hpp>
+#include <bigsmall/kernel/avx2_symbols.hpp>
 #include <bigsmall/kernel/avx2_wavelet.hpp>
 #include <bigsmall/kernel/scalar_differences.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
@@ -56,22 +58,45 @@ BIGSMALL_TARGET_AVX2 inline void find_members(__m256i contexts, const context_cl
     members[classes.classes - 1] = here;
 }
 
+/// How many contexts in some vectors, at most 255, are at or above a limit.
+BIGSMALL_TARGET_AVX2 inline std::size_t count_not_below(const std::uint8_t* contexts, std::size_t vectors,
+                                                        std::uint8_t limit) noexcept {
+    const __m256i least = _mm256_set1_epi8(static_cast<char>(limit));
+    __m256i counters = _mm256_setzero_si256();
+    for (std::size_t i = 0; i < vectors; ++i) {
+        const __m256i x = load_32(contexts + 32 * i);
+        counters = _mm256_sub_epi8(counters, _mm256_cmpeq_epi8(_mm256_max_epu8(x, least), x));
+    }
+    return sum_of_counters(counters);
+}
+
 BIGSMALL_TARGET_AVX2 inline void count_classes(const std::uint8_t* contexts, std::size_t count,
                                                const context_classes& classes, std::size_t* sizes) noexcept {
-    std::size_t above[context_classes::most] = {}; // contexts at or above each limit
-    std::size_t i = 0;
-    for (; i + 32 <= count; i += 32) {
-        const __m256i x = load_32(contexts + i);
-        for (std::size_t c = 0; c + 1 < classes.classes; ++c)
-            above[c] += static_cast<std::size_t>(_mm_popcnt_u32(not_below(x, classes.limits[c])));
+    while (count >= 32) {
+        const std::size_t vectors = std::min(count / 32, most_counted_vectors);
+        std::size_t here = 32 * vectors;
+        contexts += here;
+        count -= here;
+        for (std::size_t c = 0; c + 1 < classes.classes; ++c) {
+            const std::size_t above = count_not_below(contexts - 32 * vectors, vectors, classes.limits[c]);
+            sizes[c] += here - above;
+            here = above;
+        }
+        sizes[classes.classes - 1] += here;
     }
-    std::size_t here = i;
-    for (std::size_t c = 0; c + 1 < classes.classes; ++c) {
-        sizes[c] += here - above[c];
-        here = above[c];
-    }
-    sizes[classes.classes - 1] += here;
-    scalar::count_classes(contexts + i, count - i, classes, sizes);
+    scalar::count_classes(contexts, count, classes, sizes);
+}
+
+BIGSMALL_TARGET_AVX2 inline std::size_t ones_of(std::uint32_t bits) noexcept {
+    return static_cast<std::size_t>(_mm_popcnt_u32(bits));
+}
+
+// In the two functions below the four eights are written out: GCC does not unroll a loop over them at -O2, which then
+// keeps vectors in memory and takes half as long again.
+
+BIGSMALL_TARGET_AVX2 inline void keep_class(__m128i eight, std::uint32_t mask, std::uint8_t* to) noexcept {
+    const __m128i together = _mm_shuffle_epi8(eight, eight_at(moves.compress[mask & 0xffu]));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), together);
 }
 
 BIGSMALL_TARGET_AVX2 inline void sort_classes(const std::uint8_t* contexts, const std::uint8_t* symbols,
@@ -81,17 +106,16 @@ BIGSMALL_TARGET_AVX2 inline void sort_classes(const std::uint8_t* contexts, cons
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         find_members(load_32(contexts + i), classes, members);
-        const __m128i eights[4] = {eight_at(symbols + i), eight_at(symbols + i + 8), eight_at(symbols + i + 16),
-                                   eight_at(symbols + i + 24)};
+        const __m128i first = eight_at(symbols + i), second = eight_at(symbols + i + 8);
+        const __m128i third = eight_at(symbols + i + 16), fourth = eight_at(symbols + i + 24);
         for (std::size_t c = 0; c < classes.classes; ++c) {
-            std::uint8_t* to = next[c];
-            for (unsigned k = 0; k < 4; ++k) {
-                const unsigned mask = members[c] >> (8 * k) & 0xffu;
-                const __m128i together = _mm_shuffle_epi8(eights[k], eight_at(moves.compress[mask]));
-                _mm_storel_epi64(reinterpret_cast<__m128i*>(to), together);
-                to += _mm_popcnt_u32(mask);
-            }
-            next[c] = to;
+            const std::uint32_t here = members[c];
+            std::uint8_t* const to = next[c];
+            keep_class(first, here, to);
+            keep_class(second, here >> 8, to + ones_of(here & 0xffu));
+            keep_class(third, here >> 16, to + ones_of(here & 0xffffu));
+            keep_class(fourth, here >> 24, to + ones_of(here & 0xffffffu));
+            next[c] = to + ones_of(here);
         }
     }
     scalar::sort_classes(contexts + i, symbols + i, count - i, classes, next);
@@ -118,6 +142,11 @@ BIGSMALL_TARGET_AVX2 inline void unsort_two(const std::uint8_t* contexts, std::s
     scalar::unsort_classes(contexts + i, count - i, classes, next, symbols + i);
 }
 
+/// `eight` with the next symbols of a class at the places of its members.
+BIGSMALL_TARGET_AVX2 inline __m128i with_class(__m128i eight, std::uint32_t mask, const std::uint8_t* from) noexcept {
+    return _mm_or_si128(eight, _mm_shuffle_epi8(eight_at(from), eight_at(moves.expand[mask & 0xffu])));
+}
+
 BIGSMALL_TARGET_AVX2 inline void unsort_classes(const std::uint8_t* contexts, std::size_t count,
                                                 const context_classes& classes, const std::uint8_t** next,
                                                 std::uint8_t* symbols) noexcept {
@@ -126,19 +155,17 @@ BIGSMALL_TARGET_AVX2 inline void unsort_classes(const std::uint8_t* contexts, st
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         find_members(load_32(contexts + i), classes, members);
-        __m128i eights[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128()};
+        __m128i first = _mm_setzero_si128(), second = first, third = first, fourth = first;
         for (std::size_t c = 0; c < classes.classes; ++c) {
-            const std::uint8_t* from = next[c];
-            for (unsigned k = 0; k < 4; ++k) {
-                const unsigned mask = members[c] >> (8 * k) & 0xffu;
-                const __m128i apart = _mm_shuffle_epi8(eight_at(from), eight_at(moves.expand[mask]));
-                eights[k] = _mm_or_si128(eights[k], apart);
-                from += _mm_popcnt_u32(mask);
-            }
-            next[c] = from;
+            const std::uint32_t here = members[c];
+            const std::uint8_t* const from = next[c];
+            first = with_class(first, here, from);
+            second = with_class(second, here >> 8, from + ones_of(here & 0xffu));
+            third = with_class(third, here >> 16, from + ones_of(here & 0xffffu));
+            fourth = with_class(fourth, here >> 24, from + ones_of(here & 0xffffffu));
+            next[c] = from + ones_of(here);
         }
-        const __m128i lower = _mm_unpacklo_epi64(eights[0], eights[1]);
-        const __m128i upper = _mm_unpacklo_epi64(eights[2], eights[3]);
+        const __m128i lower = _mm_unpacklo_epi64(first, second), upper = _mm_unpacklo_epi64(third, fourth);
         keep_32(symbols + i, _mm256_inserti128_si256(_mm256_castsi128_si256(lower), upper, 1));
     }
     scalar::unsort_classes(contexts + i, count - i, classes, next, symbols + i);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include <bigsmall/kernel/avx2_symbols.hpp>
 #include <bigsmall/kernel/avx512_bytes.hpp>
 #include <bigsmall/kernel/avx512_fields.hpp>
 #include <bigsmall/kernel/avx512_galois.hpp>
@@ -217,7 +218,7 @@ inline constexpr table cached_functions{
     {merge16<0>, merge32<0>, scalar::merge<std::uint64_t, 0>},
     {split16<1>, split32<1>, scalar::split<std::uint64_t, 1>},
     {merge16<1>, merge32<1>, scalar::merge<std::uint64_t, 1>},
-    scalar::histogram,
+    avx2::histogram,
     rans_rounds,
     rans_encode_rounds,
     {count_ones, weave_leaves, weave_leaf, weave, part<false, false>, part<false, true>, part<true, true>, remap},

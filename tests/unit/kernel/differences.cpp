@@ -200,3 +200,20 @@ TEST_CASE("classes are counted, sorted and put back alike in every table", "[ker
         }
     });
 }
+
+TEST_CASE("more contexts are counted than a counter of one byte can count", "[kernel][delta]") {
+    for (const std::size_t count : {8159u, 8160u, 8192u, 17000u}) {
+        const byte_buffer contexts = words(count, 7), equal(count, 200);
+        for (const kernel::table* table : kernel::runnable()) {
+            INFO(table->name << ", " << count << " contexts");
+            for (const kernel::context_classes& classes : sets_of_classes()) {
+                for (const byte_buffer& each : {contexts, equal}) {
+                    std::array<std::size_t, kernel::context_classes::most> expected{}, sizes{};
+                    reference.count_classes(each.data(), count, classes, expected.data());
+                    table->differences.count_classes(each.data(), count, classes, sizes.data());
+                    REQUIRE(sizes == expected);
+                }
+            }
+        }
+    }
+}

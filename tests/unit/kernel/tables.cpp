@@ -79,15 +79,38 @@ TEST_CASE("the scalar split is what it says", "[kernel]") {
 }
 
 TEST_CASE("histogram: every table counts every byte once", "[kernel]") {
-    for (const kernel::table* table : kernel::runnable()) {
-        for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 100u, 1000u}) {
-            const byte_buffer bytes = noise(size);
-            std::array<std::uint32_t, 256> counts{}, expected{};
-            for (const std::uint8_t byte : bytes)
-                ++expected[byte];
+    const auto check = [](const byte_buffer& bytes) {
+        std::array<std::uint32_t, 256> expected{};
+        for (const std::uint8_t byte : bytes)
+            ++expected[byte];
+        for (const kernel::table* table : kernel::runnable()) {
+            INFO(table->name << ", " << bytes.size() << " bytes");
+            std::array<std::uint32_t, 256> counts{};
+            counts.fill(3); // what is there is added to
             table->histogram(bytes.data(), bytes.size(), counts.data());
+            for (std::uint32_t& count : counts)
+                count -= 3;
             CHECK(counts == expected);
         }
+    };
+    for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 100u, 1000u})
+        check(noise(size));
+    // Values that lie close together, at either end and in the middle, with and without others in between: more bytes
+    // than a counter of one byte can count.
+    for (const std::size_t size : {8159u, 8160u, 8161u, 20000u}) {
+        const byte_buffer random = noise(size);
+        for (const unsigned first : {0u, 100u, 224u, 225u, 250u}) {
+            for (const std::size_t other_each : {0u, 7u, 31u, 100u}) {
+                byte_buffer bytes(size);
+                for (std::size_t i = 0; i < size; ++i)
+                    bytes[i] = other_each != 0 && i % other_each == 0
+                                   ? random[i]
+                                   : static_cast<std::uint8_t>(std::min(first + random[i] % 32u, 255u));
+                check(bytes);
+            }
+        }
+        check(byte_buffer(size, 0));
+        check(byte_buffer(size, 255));
     }
 }
 
@@ -172,15 +195,19 @@ TEST_CASE("wavelet kernels part at every threshold", "[kernel]") {
 }
 
 TEST_CASE("remap looks up every byte in every table", "[kernel]") {
-    const byte_buffer map = noise(256);
-    for (const kernel::table* table : kernel::runnable()) {
-        for (std::size_t count = 0; count <= 260; ++count) {
-            const byte_buffer symbols = noise(count);
-            byte_buffer out(count), expected(count);
-            for (std::size_t i = 0; i < count; ++i)
-                expected[i] = map[symbols[i]];
-            table->wavelet.remap(symbols.data(), count, map.data(), out.data());
-            REQUIRE(out == expected);
+    byte_buffer map = noise(256), sparse(256, 0);
+    std::copy_n(map.begin() + 5, 40, sparse.begin() + 5); // most codes have few symbols: the other rows are zeros
+    sparse[255] = 9;
+    for (const byte_buffer& each : {map, sparse, byte_buffer(256, 0)}) {
+        for (const kernel::table* table : kernel::runnable()) {
+            for (std::size_t count = 0; count <= 260; ++count) {
+                const byte_buffer symbols = noise(count);
+                byte_buffer out(count), expected(count);
+                for (std::size_t i = 0; i < count; ++i)
+                    expected[i] = each[symbols[i]];
+                table->wavelet.remap(symbols.data(), count, each.data(), out.data());
+                REQUIRE(out == expected);
+            }
         }
     }
 }

@@ -217,16 +217,10 @@ private:
             for (std::size_t p = 0; p < planes_; ++p)
                 more |= std::uint64_t{rests_[p * escapes_ + rest_]} << (8 * p);
             ++rest_;
-            add_to_word(zigzags, i, more << low_bits);
+            const std::uint64_t sum = load_word(zigzags, i, front_.form) + (more << low_bits);
+            keep_word(sum, zigzags, i, front_.form);
         });
         return enough;
-    }
-
-    void add_to_word(std::uint8_t* words, std::size_t i, std::uint64_t more) const noexcept {
-        const std::uint64_t sum = load_word(words, i, front_.form) + more;
-        std::uint8_t little[8];
-        store_le<std::uint64_t>(little, sum);
-        std::copy_n(little, front_.form.width(), words + (i << front_.form.width_log2));
     }
 
     scratch& memory_;

@@ -56,7 +56,7 @@ struct update_runs {
 
 private:
     static constexpr std::size_t run_words = std::size_t{1} << run_log2;
-    static constexpr std::size_t step = 8;   ///< one word in eight is looked at
+    static constexpr std::size_t step = 16;  ///< one word in sixteen is looked at
     static constexpr std::size_t bins = 128; ///< of mean buckets
 
     static bool all_zero(bytes_view bytes) noexcept {
@@ -100,11 +100,11 @@ private:
     void part(const std::vector<std::uint32_t>& counts, std::size_t buckets) {
         neighbour_groups groups(counts, buckets, 1);
         // A mean that was found by looking at the words explains them a little even if all runs are alike, by less
-        // than it takes to say which class a run has. Twice that must be saved, and a few tables.
-        constexpr std::uint64_t sampled = run_words / step, tables = 200 * one_bit;
+        // than it takes to say which class a run has. The words looked at must save that alone, and a few tables.
+        constexpr std::uint64_t sampled = run_words / step, tables = 100 * one_bit;
         groups.merge(most_classes, [](const neighbour_groups::group& a, const neighbour_groups::group& b) {
             const std::uint64_t labels = n_log_n(a.weight + b.weight) - n_log_n(a.weight) - n_log_n(b.weight);
-            return 2 * labels / sampled + tables;
+            return labels / sampled + tables;
         });
         classes = groups.groups().size();
         std::array<std::uint8_t, bins> of_bin{};

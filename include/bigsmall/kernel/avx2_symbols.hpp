@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSL-1.0
+// Symbols counted and looked up with AVX2.
+#pragma once
+
+#if defined(__x86_64__)
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <immintrin.h>
+
+#include <bigsmall/kernel/scalar.hpp>
+#include <bigsmall/kernel/x86_targets.hpp>
+
+namespace bigsmall::kernel::avx2 {
+
+/// Most symbols are small, or lie close together: values within this window are compared with 32 bytes at once.
+inline constexpr std::size_t histogram_window = 32;
+/// Counters of one byte hold no more.
+inline constexpr std::size_t most_counted_vectors = 255;
+
+BIGSMALL_TARGET_AVX2 inline __m256i bytes_at(const std::uint8_t* from) noexcept {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+
+BIGSMALL_TARGET_AVX2 inline std::uint8_t least_byte(const std::uint8_t* bytes, std::size_t vectors) noexcept {
+    __m256i least = _mm256_set1_epi8(-1);
+    for (std::size_t i = 0; i < vectors; ++i)
+        least = _mm256_min_epu8(least, bytes_at(bytes + 32 * i));
+    alignas(32) std::uint8_t each[32];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(each), least);
+    return *std::min_element(each, each + 32);
+}
+
+BIGSMALL_TARGET_AVX2 inline std::uint32_t sum_of_counters(__m256i counters) noexcept {
+    const __m256i sums = _mm256_sad_epu8(counters, _mm256_setzero_si256());
+    const __m128i both = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi64(both, _mm_unpackhi_epi64(both, both))));
+}
+
+/// A bit for each byte from `first` on.
+BIGSMALL_TARGET_AVX2 inline std::uint32_t bytes_from(__m256i x, __m256i first) noexcept {
+    return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(x, first), x)));
+}
+
+/// Counts the four values from `first` on.
+BIGSMALL_TARGET_AVX2 inline void count_four(const std::uint8_t* bytes, std::size_t vectors, std::size_t first,
+                                            std::uint32_t* counts) noexcept {
+    const __m256i one = _mm256_set1_epi8(1);
+    const __m256i a = _mm256_set1_epi8(static_cast<char>(first)), b = _mm256_add_epi8(a, one);
+    const __m256i c = _mm256_add_epi8(b, one), d = _mm256_add_epi8(c, one);
+    __m256i of_a = _mm256_setzero_si256(), of_b = of_a, of_c = of_a, of_d = of_a;
+    for (std::size_t i = 0; i < vectors; ++i) {
+        const __m256i x = bytes_at(bytes + 32 * i);
+        of_a = _mm256_sub_epi8(of_a, _mm256_cmpeq_epi8(x, a));
+        of_b = _mm256_sub_epi8(of_b, _mm256_cmpeq_epi8(x, b));
+        of_c = _mm256_sub_epi8(of_c, _mm256_cmpeq_epi8(x, c));
+        of_d = _mm256_sub_epi8(of_d, _mm256_cmpeq_epi8(x, d));
+    }
+    counts[first] += sum_of_counters(of_a);
+    counts[first + 1] += sum_of_counters(of_b);
+    counts[first + 2] += sum_of_counters(of_c);
+    counts[first + 3] += sum_of_counters(of_d);
+}
+
+/// False, and nothing is counted, when too many bytes lie outside of a window.
+BIGSMALL_TARGET_AVX2 inline bool count_in_window(const std::uint8_t* bytes, std::size_t vectors,
+                                                 std::uint32_t* counts) noexcept {
+    const std::size_t first = std::min<std::size_t>(least_byte(bytes, vectors), 256 - histogram_window);
+    const std::size_t behind = first + histogram_window;
+    if (behind < 256) {
+        const __m256i limit = _mm256_set1_epi8(static_cast<char>(behind));
+        std::size_t outside = 0;
+        for (std::size_t i = 0; i < vectors; ++i)
+            outside += static_cast<std::size_t>(_mm_popcnt_u32(bytes_from(bytes_at(bytes + 32 * i), limit)));
+        if (outside > vectors) return false; // one in 32
+        for (std::size_t i = 0; outside != 0 && i < vectors; ++i) {
+            std::uint32_t some = bytes_from(bytes_at(bytes + 32 * i), limit);
+            for (; some != 0; some &= some - 1)
+                ++counts[bytes[32 * i + _tzcnt_u32(some)]];
+        }
+    }
+    for (std::size_t value = first; value < behind; value += 4)
+        count_four(bytes, vectors, value, counts);
+    return true;
+}
+
+BIGSMALL_TARGET_AVX2 inline void histogram(const std::uint8_t* bytes, std::size_t count,
+                                           std::uint32_t* counts) noexcept {
+    while (count >= 32 * histogram_window) { // fewer are not worth it
+        const std::size_t vectors = std::min(count / 32, most_counted_vectors), here = 32 * vectors;
+        if (!count_in_window(bytes, vectors, counts)) break;
+        bytes += here;
+        count -= here;
+    }
+    scalar::histogram(bytes, count, counts);
+}
+
+/// Sixteen values share a row of the map; rows of nothing but zeros are left out. In the row of other values a byte
+/// shuffle finds a zero, for their index has its top bit set.
+BIGSMALL_TARGET_AVX2 inline void remap(const std::uint8_t* symbols, std::size_t count, const std::uint8_t* map,
+                                       std::uint8_t* out) noexcept {
+    __m256i rows[16], tags[16];
+    std::size_t used = 0;
+    for (std::size_t row = 0; row < 16; ++row) {
+        const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(map + 16 * row));
+        if (_mm_testz_si128(values, values) != 0) continue;
+        rows[used] = _mm256_broadcastsi128_si256(values);
+        tags[used++] = _mm256_set1_epi8(static_cast<char>(16 * row));
+    }
+    const __m256i above = _mm256_set1_epi8(0x70);
+    std::size_t i = 0;
+    for (; i + 32 <= count; i += 32) {
+        const __m256i x = bytes_at(symbols + i);
+        __m256i found = _mm256_setzero_si256();
+        for (std::size_t row = 0; row < used; ++row) {
+            const __m256i index = _mm256_adds_epu8(_mm256_xor_si256(x, tags[row]), above);
+            found = _mm256_or_si256(found, _mm256_shuffle_epi8(rows[row], index));
+        }
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), found);
+    }
+    scalar::remap(symbols + i, count - i, map, out + i);
+}
+
+} // namespace bigsmall::kernel::avx2
+
+#endif
