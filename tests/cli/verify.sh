@@ -189,6 +189,34 @@ for file in two-bs two-bs/2.bs; do
     said "$out" "its parity is not: make that again with 'bigsmall ecc -f'"
 done
 
+# What cannot even be opened is damaged like anything else, where it is an archive for sure.
+cp -r two-bs bad-index && sed -i '1s/{/[/' bad-index/bigsmall.index.json
+for mode in "" --fast "--sample 0.5" "--source two" "--sha256 $sum"; do
+    # shellcheck disable=SC2086
+    expect 1 verify bad-index $mode
+    said "$out" "bad-index/bigsmall.index.json: the index of shards is damaged"
+    [[ $(tail -1 "$out") == FAIL ]] || fail "damaged index: $(cat "$out")"
+done
+expect 1 verify bad-index/ --json
+valid_json "$out" || fail "verify --json of a damaged index is not valid"
+[[ $(json_value "$out" ok) == false ]] || fail "a damaged index is ok"
+cp model.bs gone.bs
+expect 0 ecc gone.bs
+for at in 0 $((index + stored)) $((size - 96)); do # the header and both footers
+    head -c 96 /dev/zero | dd of=gone.bs bs=1 seek="$at" conv=notrunc 2>/dev/null
+done
+expect 1 verify gone.bs
+said "$out" "gone.bs: this is not a bigsmall container"
+said "$out" "'bigsmall repair gone.bs --check'"
+expect 0 repair gone.bs --in-place
+expect 0 verify gone.bs
+# Neither a file that never was one, nor a damaged source, is a damaged archive.
+expect 0 ecc model.safetensors -o other.ecc
+cp model.safetensors other
+expect 3 verify other
+head -c 5000 model.safetensors >cut.safetensors
+expect 3 verify model.bs --source cut.safetensors
+
 # The hashes of what a patch restores cannot be made without its base.
 expect 0 compress same.safetensors --base model.safetensors -o patch.bs
 expect 0 verify patch.bs

@@ -86,13 +86,46 @@ archive::verify_report run_mode(const request& asked, const archive::verify_opti
     }
     archive::verify_report report = archive::verify(asked.file, options, executor);
     archive::verify_parity(asked.file, options, report, executor);
+    if (!asked.published.empty()) archive::check_published(asked.file, asked.published, report);
     return report;
+}
+
+// What was an archive once, to go by its parity, and is not like that any more.
+bool has_changed(const std::string& file, const archive::verify_options& options, parallel::tbb_executor& executor) {
+    if (!has_parity(file)) return false;
+    archive::repair_options how;
+    static_cast<archive::run_options&>(how) = options;
+    return !archive::check_parity(file, io::ecc_path(file), how, executor).file_whole();
+}
+
+// Nothing can be opened of an archive that is damaged much: a problem like others, where it is the archive that fails
+// (not a source or a base), and is one for sure.
+archive::verify_report run_or_report(const request& asked, const archive::verify_options& options,
+                                     parallel::tbb_executor& executor) {
+    try {
+        return run_mode(asked, options, executor);
+    } catch (const error& failure) {
+        std::error_code unknown;
+        const std::filesystem::path file = failure.file();
+        const bool own = file == asked.file || std::filesystem::equivalent(file.parent_path(), asked.file, unknown);
+        const bool damaged = failure.code() == errc::corrupt || failure.code() == errc::truncated ||
+                             (failure.code() == errc::unsupported && has_changed(file, options, executor));
+        if (!own || !damaged) throw;
+        archive::verify_report report;
+        report.ok = false;
+        report.files = 1;
+        report.problems.push_back(archive::damage_of(failure));
+        return report;
+    }
 }
 
 // The damaged file that has parity: it need not be the one asked for, which may be a directory or borrow from another.
 std::string repairable_file(const archive::verify_report& report) {
-    for (const archive::damage& found : report.problems)
-        if ((found.code == errc::corrupt || found.code == errc::truncated) && has_parity(found.file)) return found.file;
+    for (const archive::damage& found : report.problems) {
+        const bool damaged =
+            found.code == errc::corrupt || found.code == errc::truncated || found.code == errc::unsupported;
+        if (damaged && has_parity(found.file)) return found.file;
+    }
     return {};
 }
 
@@ -173,9 +206,7 @@ exit_code run(const arguments& given) {
         throw usage_error("--base and --fast exclude each other: --fast reads no weights");
     options.base = base_of(given, session, options);
     options.file_hashes = result.asked.file_hashes;
-    result.report = run_mode(result.asked, options, session.executor());
-    if (!result.asked.published.empty())
-        archive::check_published(result.asked.file, result.asked.published, result.report);
+    result.report = run_or_report(result.asked, options, session.executor());
     result.seconds = session.finish();
     if (given.has("json"))
         print_json(json_of(result));
