@@ -4,6 +4,7 @@
 // parallel/tbb.hpp one on oneTBB.
 #pragma once
 
+#include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/default_codec.hpp>
 #include <bigsmall/archive/inspect.hpp>
 #include <bigsmall/archive/names.hpp>

@@ -25,7 +25,8 @@ valid_json "$out" || fail "not JSON: $(cat "$out")"
 expect 2 ecc model.bs -o model.bs -f
 same model.bs before.bs
 expect 4 ecc nothing.bs
-expect 3 ecc .
+expect 4 ecc . # a directory, but no archive
+said "$err" "this directory has no bigsmall.index.json"
 expect 2 ecc model.bs -o -
 expect 2 ecc
 
@@ -61,7 +62,7 @@ expect 0 compress model.safetensors -f
 [[ $(cat model.bs.ecc) == mine ]] || fail "a file that is no parity was removed"
 rm model.bs.ecc
 
-# One for each container of a directory.
+# One for each file of a directory.
 mkdir -p tree/sub
 cp model.safetensors tree/a.safetensors
 cp model.safetensors tree/sub/b.safetensors
@@ -69,14 +70,38 @@ echo '{}' >tree/config.json
 expect 0 compress tree --per-shard --ecc
 exists tree-bs/a.bs.ecc
 exists tree-bs/sub/b.bs.ecc
-absent tree-bs/config.json.ecc
+exists tree-bs/config.json.ecc
+exists tree-bs/bigsmall.index.json.ecc
 expect 0 repair tree-bs/sub/b.bs --check
+expect 0 repair tree-bs --check
+said "$out" "4 of 4 files with parity were whole"
+cp -r tree-bs made
+find tree-bs -name '*.ecc' -delete
+expect 4 repair tree-bs --check
+said "$err" "no file in this directory has parity"
+expect 2 ecc tree-bs -o elsewhere
+: >tree-bs/config.json.ecc # what is in the way is told before anything is written
+expect 6 ecc tree-bs
+absent tree-bs/a.bs.ecc
+expect 0 ecc tree-bs -f --json
+valid_json "$out" || fail "not JSON: $(cat "$out")"
+[[ $(grep -c '\.ecc"' "$out") == 4 && $(json_value "$out" output) == null ]] || fail "written: $(cat "$out")"
+same_tree tree-bs made
 expect 0 verify tree-bs
 expect 0 decompress tree-bs -o back
 same_tree tree back
 expect 0 compress tree --per-shard --storage -f
 absent tree-bs/a.bs.ecc
 absent tree-bs/sub/b.bs.ecc
+absent tree-bs/config.json.ecc
+absent tree-bs/bigsmall.index.json.ecc
+# A file of the model is not taken for parity, nor overwritten by it.
+echo mine >tree/config.json.ecc
+expect 6 compress tree --per-shard --ecc -f
+said "$err" "would be taken for the parity of another one"
+same tree/config.json.ecc tree-bs/config.json.ecc
+expect 6 ecc tree-bs -f
+same tree/config.json.ecc tree-bs/config.json.ecc
 
 # verify looks at the parity as well.
 expect 0 compress model.safetensors --ecc -f

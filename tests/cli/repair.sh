@@ -170,6 +170,45 @@ absent never.bs
 cp good.bs model.bs
 cp good.ecc model.bs.ecc 2>/dev/null || expect 0 ecc model.bs
 
+# An archive in a directory: its index and what it carries come back as its containers do.
+mkdir -p tree/sub
+cp model.safetensors tree/a.safetensors
+cp model.safetensors tree/sub/b.safetensors
+echo '{"model_type": "llama"}' >tree/config.json
+expect 0 compress tree --per-shard --ecc
+cp -r tree-bs whole
+damage_tree() {
+    rm -rf tree-bs && cp -rp whole tree-bs
+    for file in bigsmall.index.json config.json sub/b.bs sub/b.bs.ecc; do
+        printf zz | dd of=tree-bs/$file bs=1 seek=9 conv=notrunc 2>/dev/null
+        touch -r whole/$file tree-bs/$file # as a disk does it
+    done
+}
+damage_tree
+expect 1 verify tree-bs
+said "$out" "There is parity: 'bigsmall repair tree-bs/bigsmall.index.json --check'"
+cp -r tree-bs damaged
+expect 1 repair tree-bs --check
+for file in bigsmall.index.json config.json sub/b.bs; do said "$out" "tree-bs/$file: damaged, can be repaired"; done
+said "$out" "tree-bs: 1 of 4 files with parity were whole"
+same_tree tree-bs damaged
+expect 0 repair tree-bs --in-place --json
+valid_json "$out" || fail "not JSON: $(cat "$out")"
+[[ $(grep -c '"repairable": true' "$out") == 5 ]] || fail "the directory and its files: $(cat "$out")"
+same_tree tree-bs whole
+expect 0 repair tree-bs --in-place
+# What cannot be repaired does not keep the others from it.
+damage_tree
+rm tree-bs/a.bs
+expect 1 repair tree-bs --in-place
+said "$out" "tree-bs/a.bs: "
+cp whole/a.bs tree-bs/
+same_tree tree-bs whole
+for option in "-o never" "--in-place --from model.bs" "--check --ecc model.bs.ecc"; do
+    # shellcheck disable=SC2086
+    expect 2 repair tree-bs $option
+done
+
 # Usage.
 expect 2 repair model.bs
 expect 2 repair model.bs -o a --in-place

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/protect.hpp>
 
 namespace bigsmall::app {
@@ -33,7 +34,7 @@ void remove_parity_of(const fs::path& file) {
 
 option_spec ecc_option() {
     return {.name = "ecc",
-            .help = "Also write OUT.ecc, parity of 14.6 % of OUT, with --per-shard one for each .bs: 'repair' brings "
+            .help = "Also write OUT.ecc, parity of 14.6 % of OUT, with --per-shard one for each file: 'repair' brings "
                     "back with it what is damaged later. See 'ecc --help'."};
 }
 
@@ -53,10 +54,13 @@ parity_result write_parity(const archive::pack_result& packed, const arguments& 
     for (const fs::path& file : packed.removed_files)
         remove_parity_of(file);
     if (!given.has("ecc")) return result;
+    std::vector<fs::path> paths;
+    for (const archive::packed_file& file : packed.files)
+        paths.push_back(file.path);
+    archive::require_names_for_parity(paths);
     archive::run_options options;
     session.apply_to(options, given);
     for (const archive::packed_file& file : packed.files) {
-        if (given.has("per-shard") && file.path.extension() != ".bs") continue;
         result.files.push_back(io::ecc_path(file.path));
         result.bytes += archive::protect(file.path, result.files.back(), options, session.executor()).sidecar_bytes;
     }

@@ -25,8 +25,8 @@ option_spec ecc_option();
 /// directory with --per-shard. Throws error(errc::exists).
 void require_place_for_parity(const std::filesystem::path& output, const arguments& given);
 
-/// Removes the parity that older outputs of the same names have left, and with --ecc makes that of each container that
-/// was written.
+/// Removes the parity that older outputs of the same names have left, and with --ecc makes that of each file that was
+/// written.
 parity_result write_parity(const archive::pack_result& packed, const arguments& given, work_session& session);
 
 /// A line of the summary, or nothing when there is no parity.

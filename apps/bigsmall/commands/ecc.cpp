@@ -2,7 +2,11 @@
 #include "commands/commands.hpp"
 
 #include <filesystem>
+#include <string>
+#include <system_error>
+#include <vector>
 
+#include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/protect.hpp>
 
 #include "commands/work.hpp"
@@ -12,28 +16,66 @@
 namespace bigsmall::app {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct ecc_result {
-    std::string file, output;
-    archive::protect_result made;
+    std::string file, output; ///< no output: FILE is a directory
+    std::vector<fs::path> written;
+    archive::protect_result made; ///< in all
     double seconds = 0;
 };
+
+bool is_directory(const std::string& path) {
+    std::error_code failed;
+    return fs::is_directory(path, failed);
+}
+
+// All files of an archive get parity, or none: what is in the way is told before anything is written.
+std::vector<fs::path> files_to_protect(const std::string& archive, const archive::run_options& options) {
+    std::vector<fs::path> files = archive::files_of_archive(archive);
+    archive::require_names_for_parity(files);
+    if (options.existing == io::if_exists::replace) return files;
+    for (const fs::path& file : files) {
+        std::error_code failed;
+        if (fs::exists(fs::symlink_status(io::ecc_path(file), failed)))
+            throw error(errc::exists, "this is there already").in_file(io::ecc_path(file).string());
+    }
+    return files;
+}
 
 ecc_result work(const arguments& given) {
     ecc_result result;
     result.file = given.positional(0);
-    result.output = given.value("output").value_or(io::ecc_path(result.file).string());
-    if (result.output.empty() || result.output == "-") throw usage_error("--output needs the name of a file");
+    const bool directory = is_directory(result.file);
+    if (directory && given.has("output"))
+        throw usage_error("the parity of a directory lies in it: --output is for a file");
+    if (!directory) result.output = given.value("output").value_or(io::ecc_path(result.file).string());
+    if (!directory && (result.output.empty() || result.output == "-"))
+        throw usage_error("--output needs the name of a file");
     work_session session(given, show_ratio::no);
     archive::run_options options;
     session.apply_to(options, given);
-    result.made = archive::protect(result.file, result.output, options, session.executor());
+    const auto protect = [&](const fs::path& file, const fs::path& sidecar) {
+        const archive::protect_result made = archive::protect(file, sidecar, options, session.executor());
+        result.made.file_bytes += made.file_bytes;
+        result.made.sidecar_bytes += made.sidecar_bytes;
+        result.written.push_back(sidecar);
+    };
+    if (directory)
+        for (const fs::path& file : files_to_protect(result.file, options))
+            protect(file, io::ecc_path(file));
+    else
+        protect(result.file, result.output);
     result.seconds = session.finish();
     return result;
 }
 
 std::string text_of(const ecc_result& result) {
-    return "protected " + printable(result.file) + " -> " + printable(result.output) + "\n" +
-           "  file:    " + with_thousands(result.made.file_bytes) + " bytes\n" +
+    const bool directory = result.output.empty();
+    return "protected " + printable(result.file) +
+           (directory ? ": " + with_thousands(result.written.size()) + " files\n  files:   "
+                      : " -> " + printable(result.output) + "\n  file:    ") +
+           with_thousands(result.made.file_bytes) + " bytes\n" +
            "  parity:  " + with_thousands(result.made.sidecar_bytes) + " bytes (" +
            percent_text(result.made.sidecar_bytes, result.made.file_bytes) + ")\n" +
            "  elapsed: " + fixed(result.seconds, 1) + "s  " + speed(result.made.file_bytes, result.seconds) + "\n";
@@ -42,7 +84,8 @@ std::string text_of(const ecc_result& result) {
 json json_of(const ecc_result& result) {
     return {{"command", "ecc"},
             {"file", result.file},
-            {"output", result.output},
+            {"output", result.output.empty() ? json(nullptr) : json(result.output)},
+            {"written", paths_json(result.written)},
             {"file_bytes", result.made.file_bytes},
             {"parity_bytes", result.made.sidecar_bytes},
             {"elapsed_seconds", seconds_json(result.seconds)}};
@@ -62,16 +105,17 @@ exit_code run(const arguments& given) {
 command_spec ecc_command() {
     return {
         .verb = "ecc",
-        .summary = "Protect a file with parity, so that damage can be repaired",
+        .summary = "Protect a file or an archive with parity, so that damage can be repaired",
         .description =
             {"Writes FILE.ecc, Reed-Solomon parity of about 14.6 % of FILE, from which 'repair' brings back what was "
-             "lost. FILE is any file: an archive, a patch, a safetensors file.",
+             "lost. FILE is any file: an archive, a patch, a safetensors file. Of an archive in a directory, which "
+             "has a bigsmall.index.json, every file gets parity of its own.",
              "Any 16 wrong bytes of each 255 (223 of the file, 32 of the parity) come back, wherever they are. The "
              "bytes "
              "of these 255 lie far apart, so that a hole comes back, too: an eighth of the file, or 15 MiB of one "
              "above 120 MiB. The .ecc itself may be damaged as well.",
              "Whoever changes FILE on purpose makes its parity again: 'repair' would undo the change, or refuse."},
-        .positionals = {{.name = "FILE", .help = "The file to protect. It is only read."}},
+        .positionals = {{.name = "FILE", .help = "The file or the archive to protect. It is only read."}},
         .options = {{.name = "output",
                      .letter = 'o',
                      .value = "OUT",
@@ -86,12 +130,14 @@ command_spec ecc_command() {
                     help_option()},
         .examples = {{"bigsmall ecc model.bs", "Writes model.bs.ecc."},
                      {"bigsmall ecc model.bs -o /backup/model.bs.ecc",
-                      "Keeps the parity on another disk; 'repair model.bs --ecc' takes it."}},
+                      "Keeps the parity on another disk; 'repair model.bs --ecc' takes it."},
+                     {"bigsmall ecc model-bs", "Each file of the directory."}},
         .json = {{"command", "string", "\"ecc\""},
                  {"file", "string", "FILE as given"},
-                 {"output", "string", "the file written"},
-                 {"file_bytes", "integer", "bytes of FILE"},
-                 {"parity_bytes", "integer", "bytes of the file written"},
+                 {"output", "string or null", "the file written; null for a directory"},
+                 {"written", "array of strings", "all files written"},
+                 {"file_bytes", "integer", "bytes of FILE, or of all files protected"},
+                 {"parity_bytes", "integer", "bytes written"},
                  {"elapsed_seconds", "number", "wall time, three places"}},
         .run = run,
     };

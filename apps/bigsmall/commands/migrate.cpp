@@ -47,7 +47,10 @@ migrate_run work(const arguments& given) {
     if (given.has("no-backup")) options.backup = archive::keep_backup::no;
     result.done = archive::migrate(result.source, options, session.executor());
     std::error_code failed;
-    for (const fs::path& file : result.done.files) {
+    std::vector<fs::path> changed = result.done.files;
+    if (!changed.empty() && fs::is_directory(result.source, failed))
+        changed.push_back(fs::path(result.source) / archive::shard_index_name);
+    for (const fs::path& file : changed) {
         const fs::path parity = fs::path(file).concat(".ecc");
         if (!result.dry && fs::exists(parity, failed)) result.stale.push_back(parity);
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/commands.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <bigsmall/archive/repair.hpp>
@@ -10,6 +12,7 @@
 #include <bigsmall/archive/verify.hpp>
 
 #include "commands/problems.hpp"
+#include "commands/repair_result.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
@@ -20,40 +23,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class repair_mode : unsigned char { check, output, in_place };
-
-struct request {
-    repair_mode mode = repair_mode::check;
-    std::string file, output, from;
-    std::string sidecar; // empty: without parity
-};
-
-struct repair_result {
-    request asked;
-    archive::repair_report report;
-    double seconds = 0;
-
-    /// What the exit code says: everything is as it should be now.
-    bool done() const {
-        const bool whole = report.file_whole() && report.sidecar_whole();
-        return asked.mode == repair_mode::check ? whole : report.repairable();
-    }
-};
-
-std::string_view name_of(repair_mode mode) {
-    switch (mode) {
-    case repair_mode::check: return "check";
-    case repair_mode::output: return "output";
-    case repair_mode::in_place: return "in-place";
-    }
-    return "unknown";
-}
-
-request read_request(const arguments& given) {
+repair_request read_request(const arguments& given) {
     given.exclude("check", "output");
     given.exclude("check", "in-place");
     given.exclude("output", "in-place");
-    request asked;
+    repair_request asked;
     asked.file = given.positional(0);
     asked.from = given.value("from").value_or("");
     asked.sidecar = given.value("ecc").value_or(has_parity(asked.file) ? io::ecc_path(asked.file).string() : "");
@@ -69,7 +43,7 @@ request read_request(const arguments& given) {
     return asked;
 }
 
-archive::repair_report with_parity(const request& asked, const archive::repair_options& options,
+archive::repair_report with_parity(const repair_request& asked, const archive::repair_options& options,
                                    parallel::tbb_executor& executor) {
     switch (asked.mode) {
     case repair_mode::output: return archive::repair_to(asked.file, asked.sidecar, asked.output, options, executor);
@@ -79,7 +53,7 @@ archive::repair_report with_parity(const request& asked, const archive::repair_o
     return archive::check_parity(asked.file, asked.sidecar, options, executor);
 }
 
-archive::repair_report without_parity(const request& asked, const archive::repair_options& options) {
+archive::repair_report without_parity(const repair_request& asked, const archive::repair_options& options) {
     io::file_operations operations;
     try {
         switch (asked.mode) {
@@ -97,7 +71,8 @@ archive::repair_report without_parity(const request& asked, const archive::repai
 }
 
 // What --from gives may bring back more without parity, and parity that is cut or that of another file none.
-bool is_better_without_parity(const request& asked, archive::repair_options options, parallel::tbb_executor& executor) {
+bool is_better_without_parity(const repair_request& asked, archive::repair_options options,
+                              parallel::tbb_executor& executor) {
     if (asked.sidecar.empty() || asked.from.empty()) return false;
     const auto is_repairable = [](auto&& check) {
         try {
@@ -115,7 +90,7 @@ bool is_better_without_parity(const request& asked, archive::repair_options opti
 
 // Which tensors the lost bytes belong to, as far as what is left of an archive tells.
 void name_lost_tensors(repair_result& result, const archive::run_options& options, parallel::tbb_executor& executor) {
-    const request& asked = result.asked;
+    const repair_request& asked = result.asked;
     if (result.report.repairable() || !result.report.lost_tensors.empty()) return;
     archive::verify_options how;
     how.cancel = options.cancel;
@@ -128,109 +103,55 @@ void name_lost_tensors(repair_result& result, const archive::run_options& option
     }
 }
 
-repair_result work(const arguments& given) {
+repair_result repair_file(const repair_request& asked, const archive::repair_options& options,
+                          parallel::tbb_executor& executor) {
     repair_result result;
-    result.asked = read_request(given);
-    work_session session(given, show_ratio::no);
-    archive::repair_options options;
-    session.apply_to(options, given);
-    options.from = result.asked.from;
-    if (is_better_without_parity(result.asked, options, session.executor())) result.asked.sidecar.clear();
+    result.asked = asked;
+    if (is_better_without_parity(result.asked, options, executor)) result.asked.sidecar.clear();
     result.report = result.asked.sidecar.empty() ? without_parity(result.asked, options)
-                                                 : with_parity(result.asked, options, session.executor());
-    name_lost_tensors(result, options, session.executor());
-    result.seconds = session.finish();
+                                                 : with_parity(result.asked, options, executor);
+    name_lost_tensors(result, options, executor);
     return result;
 }
 
-std::string size_line(const archive::repair_report& report) {
-    if (report.found_bytes == report.file_bytes) return {};
-    const bool cut = report.found_bytes < report.file_bytes;
-    const std::uint64_t by = cut ? report.file_bytes - report.found_bytes : report.found_bytes - report.file_bytes;
-    return "  " + with_thousands(by) + (cut ? " bytes are missing at its end\n" : " bytes too many at its end\n");
+// Found by what lies in the directory, as the index of shards may be what is damaged.
+std::vector<repair_request> files_with_parity(const repair_request& directory) {
+    std::vector<repair_request> found;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory.file)) {
+        const fs::path& sidecar = entry.path();
+        if (sidecar.extension() != ".ecc" || !entry.is_regular_file()) continue;
+        repair_request file = directory;
+        file.sidecar = sidecar.string();
+        file.file = (sidecar.parent_path() / sidecar.stem()).string();
+        found.push_back(std::move(file));
+    }
+    if (found.empty())
+        throw error(errc::missing, "no file in this directory has parity")
+            .in_file(directory.file)
+            .with_hint("'bigsmall ecc' makes it while the files are whole; a single file may be repaired without");
+    std::sort(found.begin(), found.end(),
+              [](const repair_request& a, const repair_request& b) { return a.file < b.file; });
+    return found;
 }
 
-std::string sidecar_line(const repair_result& result) {
-    const archive::repair_report& report = result.report;
-    if (report.sidecar_whole()) return {};
-    std::string line = "  " + printable(result.asked.sidecar) + " is damaged itself";
-    if (result.asked.mode == repair_mode::in_place && report.repairable()) return line + ": made again\n";
-    return line + (report.file_whole() ? ": make it again with 'bigsmall ecc -f'\n" : "\n");
+// One file that cannot be repaired is no reason to leave the others as they are.
+directory_repair repair_directory(const repair_request& asked, const archive::repair_options& options,
+                                  parallel::tbb_executor& executor) {
+    directory_repair result{asked, {}, 0};
+    for (const repair_request& file : files_with_parity(asked)) {
+        try {
+            result.files.push_back(repair_file(file, options, executor));
+        } catch (const error& failure) {
+            if (failure.code() == errc::cancelled) throw;
+            result.files.push_back({file, {}, failure.what(), 0});
+        }
+    }
+    return result;
 }
 
-std::string lost_lines(const repair_result& result) {
-    constexpr std::size_t most_lines = 20;
-    std::string text;
-    const std::vector<archive::byte_range>& lost = result.report.lost;
-    for (std::size_t i = 0; i < std::min(lost.size(), most_lines); ++i)
-        text += "LOST: " + printable(result.asked.file) + ": " + with_thousands(lost[i].bytes) + " bytes at byte " +
-                std::to_string(lost[i].offset) + "\n";
-    if (lost.size() > most_lines)
-        text += "LOST: and " + with_thousands(lost.size() - most_lines) + " more places (--json lists all)\n";
-    for (const std::string& name : result.report.lost_tensors)
-        text += "LOST: tensor " + printable(name) + "\n";
-    return text;
-}
-
-std::string outcome(const repair_result& result) {
-    const archive::repair_report& report = result.report;
-    const std::string file = printable(result.asked.file);
-    if (!report.repairable()) return file + ": damaged beyond repair\n";
-    if (result.asked.mode == repair_mode::output)
-        return "repaired " + file + " -> " + printable(result.asked.output) + "\n";
-    if (report.file_whole()) return file + ": whole\n";
-    return result.asked.mode == repair_mode::in_place ? "repaired " + file + "\n"
-                                                      : file + ": damaged, can be repaired\n";
-}
-
-std::string advice(const repair_result& result) {
-    if (result.report.repairable()) return {};
-    if (result.asked.mode == repair_mode::in_place && !result.asked.sidecar.empty())
-        return "Nothing was written. 'bigsmall repair " + printable(result.asked.file) +
-               " -o OUT' writes what there is, --from FILE brings more.\n";
-    if (result.asked.mode != repair_mode::output || result.report.lost_tensors.empty()) return {};
-    return "All other tensors are restored by 'bigsmall decompress --skip-damaged'.\n";
-}
-
-std::string text_of(const repair_result& result) {
-    const archive::repair_report& report = result.report;
-    std::string text = lost_lines(result) + outcome(result) + size_line(report);
-    if (report.damaged_cells > 0)
-        text += "  " + with_thousands(report.damaged_cells) + " of " + with_thousands(report.cells) +
-                " pieces damaged, " + with_thousands(report.restored_cells) + " of them can be restored\n";
-    return text + sidecar_line(result) + advice(result);
-}
-
-json lost_json(const std::vector<archive::byte_range>& lost) {
-    json list = json::array();
-    for (const archive::byte_range& range : lost)
-        list.push_back({{"offset", range.offset}, {"bytes", range.bytes}});
-    return list;
-}
-
-json json_of(const repair_result& result) {
-    const archive::repair_report& report = result.report;
-    const bool writes = result.asked.mode == repair_mode::output;
-    return {{"command", "repair"},
-            {"file", result.asked.file},
-            {"ecc", result.asked.sidecar.empty() ? json(nullptr) : json(result.asked.sidecar)},
-            {"mode", name_of(result.asked.mode)},
-            {"output", writes ? json(result.asked.output) : json(nullptr)},
-            {"whole", report.file_whole()},
-            {"repairable", report.repairable()},
-            {"ecc_whole", report.sidecar_whole()},
-            {"file_bytes", report.file_bytes},
-            {"found_bytes", report.found_bytes},
-            {"pieces", report.cells},
-            {"damaged_pieces", report.damaged_cells},
-            {"restored_pieces", report.restored_cells},
-            {"lost", lost_json(report.lost)},
-            {"lost_tensors", result.report.lost_tensors},
-            {"elapsed_seconds", seconds_json(result.seconds)}};
-}
-
-exit_code run(const arguments& given) {
-    const repair_result result = work(given);
+template <class Result>
+exit_code answer(Result&& result, const arguments& given, work_session& session) {
+    result.seconds = session.finish();
     if (given.has("json"))
         print_json(json_of(result));
     else if (!given.has("quiet"))
@@ -238,25 +159,19 @@ exit_code run(const arguments& given) {
     return result.done() ? exit_code::done : exit_code::no;
 }
 
-std::vector<json_field> fields() {
-    return {{"command", "string", "\"repair\""},
-            {"file", "string", "FILE as given"},
-            {"ecc", "string or null", "the parity that was used"},
-            {"mode", "string", "check, output or in-place"},
-            {"output", "string or null", "OUT as given"},
-            {"whole", "boolean", "FILE was found as it was when its parity was made"},
-            {"repairable", "boolean", "all bytes of FILE are there or can be restored"},
-            {"ecc_whole", "boolean", "the parity was found undamaged"},
-            {"file_bytes", "integer", "bytes of FILE when it is whole"},
-            {"found_bytes", "integer", "bytes that it was found with"},
-            {"pieces", "integer", "pieces of FILE, of up to 4096 bytes with parity, else as the container has them"},
-            {"damaged_pieces", "integer", "those that were found damaged or missing"},
-            {"restored_pieces", "integer", "those of them that can be, and unless mode is check were, restored"},
-            {"lost", "array", "what cannot be restored, ascending"},
-            {"lost[].offset", "integer", "first byte in FILE"},
-            {"lost[].bytes", "integer", "how many"},
-            {"lost_tensors", "array of strings", "the tensors of an archive that are damaged for that"},
-            {"elapsed_seconds", "number", "wall time, three places"}};
+exit_code run(const arguments& given) {
+    const repair_request asked = read_request(given);
+    work_session session(given, show_ratio::no);
+    archive::repair_options options;
+    session.apply_to(options, given);
+    options.from = asked.from;
+    std::error_code failed;
+    if (!fs::is_directory(asked.file, failed))
+        return answer(repair_file(asked, options, session.executor()), given, session);
+    for (const char* single : {"output", "from", "ecc"})
+        if (given.has(single))
+            throw usage_error("of a directory, --" + std::string(single) + " is for one of its files");
+    return answer(repair_directory(asked, options, session.executor()), given, session);
 }
 
 std::vector<option_spec> options() {
@@ -297,6 +212,7 @@ command_spec repair_command() {
             {"Reads FILE and FILE.ecc, finds what is damaged by its checksums, and restores it: 'ecc --help' says how "
              "much that can be. Every restored piece is checked. FILE may be too short or too long, and sectors that "
              "cannot be read count as damaged.",
+             "Of a directory, each file in it that has parity is looked at, and with --in-place repaired.",
              "Without parity, an archive is repaired with what it holds twice (header, index, footer), checksums made "
              "again from what they belong to, and what --from brings.",
              "An archive that was written anew since its parity was made is another version and is refused; so is, in "
@@ -306,13 +222,14 @@ command_spec repair_command() {
              "others. In place nothing is written then. With --check, the answer is no when anything is damaged, and "
              "the output says whether it can be "
              "repaired."},
-        .positionals = {{.name = "FILE", .help = "The damaged file."}},
+        .positionals = {{.name = "FILE", .help = "The damaged file, or a directory whose files have parity."}},
         .options = options(),
         .examples = {{"bigsmall repair model.bs -o whole.bs", "Leaves model.bs as it is."},
                      {"bigsmall repair model.bs --in-place", "Writes the damaged places only."},
                      {"bigsmall repair model.bs --check", "Tells, and writes nothing."},
+                     {"bigsmall repair model-bs --in-place", "Each file of a directory."},
                      {"bigsmall repair model.bs --from backup.bs -o whole.bs", "Of two damaged copies a whole one."}},
-        .json = fields(),
+        .json = repair_fields(),
         .run = run,
     };
 }

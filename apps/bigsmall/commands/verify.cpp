@@ -122,8 +122,9 @@ archive::verify_report run_or_report(const request& asked, const archive::verify
 // The damaged file that has parity: it need not be the one asked for, which may be a directory or borrow from another.
 std::string repairable_file(const archive::verify_report& report) {
     for (const archive::damage& found : report.problems) {
-        const bool damaged =
-            found.code == errc::corrupt || found.code == errc::truncated || found.code == errc::unsupported;
+        const bool damaged = found.code == errc::corrupt || found.code == errc::truncated ||
+                             found.code == errc::unsupported ||
+                             (found.code == errc::mismatch && found.member.empty()); // of a carried file
         if (damaged && has_parity(found.file)) return found.file;
     }
     return {};

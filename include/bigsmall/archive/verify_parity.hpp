@@ -5,9 +5,8 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
-#include <vector>
 
-#include <bigsmall/archive/opened_archive.hpp>
+#include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/repair.hpp>
 #include <bigsmall/archive/verify_report.hpp>
 #include <bigsmall/io/ecc/sidecar.hpp>
@@ -42,21 +41,15 @@ void verify_sidecar(const std::filesystem::path& file, const run_options& option
 
 } // namespace detail
 
-/// Compares each container of an archive that has a sidecar under the name that io::ecc_path() gives with it. What is
-/// wrong is added to `report`, which tells already how the archive is: of that, nothing is repeated.
-/// Throws: errc::missing, errc::io; errc::cancelled.
+/// Compares each file of an archive that has a sidecar under the name that io::ecc_path() gives with it. What is wrong
+/// is added to `report`, which tells already how the archive is: of that, nothing is repeated.
+/// Throws: as files_of_archive(); errc::io; errc::cancelled.
 template <parallel::executor E>
 void verify_parity(const std::filesystem::path& archive, const run_options& options, verify_report& report, E& e) {
-    std::vector<std::filesystem::path> files{archive};
     std::error_code failed;
-    if (std::filesystem::is_directory(archive, failed)) {
-        files.clear();
-        const opened_archive opened(archive);
-        for (const opened_container& container : opened.containers())
-            files.push_back(container.path);
-    }
-    for (const std::filesystem::path& file : files)
-        if (std::filesystem::is_regular_file(io::ecc_path(file), failed))
+    for (const std::filesystem::path& file : files_of_archive(archive))
+        if (std::filesystem::is_regular_file(file, failed) &&
+            std::filesystem::is_regular_file(io::ecc_path(file), failed))
             detail::verify_sidecar(file, options, report, e);
 }
 
