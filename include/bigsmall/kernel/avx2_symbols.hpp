@@ -14,8 +14,6 @@
 
 namespace bigsmall::kernel::avx2 {
 
-/// Most symbols are small, or lie close together: values within this window are compared with 32 bytes at once.
-inline constexpr std::size_t histogram_window = 32;
 /// Counters of one byte hold no more.
 inline constexpr std::size_t most_counted_vectors = 255;
 
@@ -43,9 +41,9 @@ BIGSMALL_TARGET_AVX2 inline std::uint32_t bytes_from(__m256i x, __m256i first) n
     return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(x, first), x)));
 }
 
-/// Counts the four values from `first` on.
-BIGSMALL_TARGET_AVX2 inline void count_four(const std::uint8_t* bytes, std::size_t vectors, std::size_t first,
-                                            std::uint32_t* counts) noexcept {
+/// Counts the four values from `first` on, and returns how many bytes have one of them.
+BIGSMALL_TARGET_AVX2 inline std::size_t count_four(const std::uint8_t* bytes, std::size_t vectors, std::size_t first,
+                                                   std::uint32_t* counts) noexcept {
     const __m256i one = _mm256_set1_epi8(1);
     const __m256i a = _mm256_set1_epi8(static_cast<char>(first)), b = _mm256_add_epi8(a, one);
     const __m256i c = _mm256_add_epi8(b, one), d = _mm256_add_epi8(c, one);
@@ -57,41 +55,40 @@ BIGSMALL_TARGET_AVX2 inline void count_four(const std::uint8_t* bytes, std::size
         of_c = _mm256_sub_epi8(of_c, _mm256_cmpeq_epi8(x, c));
         of_d = _mm256_sub_epi8(of_d, _mm256_cmpeq_epi8(x, d));
     }
-    counts[first] += sum_of_counters(of_a);
-    counts[first + 1] += sum_of_counters(of_b);
-    counts[first + 2] += sum_of_counters(of_c);
-    counts[first + 3] += sum_of_counters(of_d);
+    const std::uint32_t sums[4] = {sum_of_counters(of_a), sum_of_counters(of_b), sum_of_counters(of_c),
+                                   sum_of_counters(of_d)};
+    for (std::size_t k = 0; k < 4; ++k)
+        counts[first + k] += sums[k];
+    return std::size_t{sums[0]} + sums[1] + sums[2] + sums[3];
 }
 
-/// False, and nothing is counted, when too many bytes lie outside of a window.
-BIGSMALL_TARGET_AVX2 inline bool count_in_window(const std::uint8_t* bytes, std::size_t vectors,
-                                                 std::uint32_t* counts) noexcept {
-    const std::size_t first = std::min<std::size_t>(least_byte(bytes, vectors), 256 - histogram_window);
-    const std::size_t behind = first + histogram_window;
-    if (behind < 256) {
-        const __m256i limit = _mm256_set1_epi8(static_cast<char>(behind));
-        std::size_t outside = 0;
-        for (std::size_t i = 0; i < vectors; ++i)
-            outside += static_cast<std::size_t>(_mm_popcnt_u32(bytes_from(bytes_at(bytes + 32 * i), limit)));
-        if (outside > vectors) return false; // one in 32
-        for (std::size_t i = 0; outside != 0 && i < vectors; ++i) {
-            std::uint32_t some = bytes_from(bytes_at(bytes + 32 * i), limit);
-            for (; some != 0; some &= some - 1)
-                ++counts[bytes[32 * i + _tzcnt_u32(some)]];
-        }
+/// Most symbols are small, or lie close together: from the least value on, four are compared with 32 bytes at once,
+/// until few bytes are left, which are counted one by one. Returns how many that were.
+BIGSMALL_TARGET_AVX2 inline std::size_t count_vectors(const std::uint8_t* bytes, std::size_t vectors,
+                                                      std::uint32_t* counts) noexcept {
+    constexpr std::size_t most_compared = 96; // more take longer than counting one by one
+    const std::size_t least = least_byte(bytes, vectors), few = vectors;
+    std::size_t left = 32 * vectors, value = least;
+    for (; left > few && value < least + most_compared && value + 4 <= 256; value += 4)
+        left -= count_four(bytes, vectors, value, counts);
+    if (left == 0) return 0; // as there is no value left, or nobody has one
+    const __m256i limit = _mm256_set1_epi8(static_cast<char>(value));
+    for (std::size_t i = 0; i < vectors; ++i) {
+        std::uint32_t some = bytes_from(bytes_at(bytes + 32 * i), limit);
+        for (; some != 0; some &= some - 1)
+            ++counts[bytes[32 * i + _tzcnt_u32(some)]];
     }
-    for (std::size_t value = first; value < behind; value += 4)
-        count_four(bytes, vectors, value, counts);
-    return true;
+    return left;
 }
 
 BIGSMALL_TARGET_AVX2 inline void histogram(const std::uint8_t* bytes, std::size_t count,
                                            std::uint32_t* counts) noexcept {
-    while (count >= 32 * histogram_window) { // fewer are not worth it
-        const std::size_t vectors = std::min(count / 32, most_counted_vectors), here = 32 * vectors;
-        if (!count_in_window(bytes, vectors, counts)) break;
-        bytes += here;
-        count -= here;
+    while (count >= 2048) { // fewer are not worth it
+        const std::size_t vectors = std::min(count / 32, most_counted_vectors);
+        const std::size_t left = count_vectors(bytes, vectors, counts);
+        bytes += 32 * vectors;
+        count -= 32 * vectors;
+        if (left > 4 * vectors) break; // one in eight
     }
     scalar::histogram(bytes, count, counts);
 }

@@ -95,9 +95,9 @@ TEST_CASE("histogram: every table counts every byte once", "[kernel]") {
     };
     for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 100u, 1000u})
         check(noise(size));
-    // Values that lie close together, at either end and in the middle, with and without others in between: more bytes
-    // than a counter of one byte can count.
-    for (const std::size_t size : {8159u, 8160u, 8161u, 20000u}) {
+    // Values that lie close together, at either end and in the middle, with and without others in between; up to more
+    // bytes than a counter of one byte can count.
+    for (const std::size_t size : {2047u, 2048u, 2081u, 8160u, 8161u, 20000u}) {
         const byte_buffer random = noise(size);
         for (const unsigned first : {0u, 100u, 224u, 225u, 250u}) {
             for (const std::size_t other_each : {0u, 7u, 31u, 100u}) {
