@@ -111,6 +111,9 @@ TEST_CASE("histogram: every table counts every byte once", "[kernel]") {
         }
         check(byte_buffer(size, 0));
         check(byte_buffer(size, 255));
+        byte_buffer but_one(size, 7);
+        but_one[size / 2] = 250;
+        check(but_one);
     }
 }
 
