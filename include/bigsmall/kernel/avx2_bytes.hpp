@@ -20,6 +20,7 @@ BIGSMALL_TARGET_AVX2 inline void part_bytes(const std::uint8_t* bytes, std::size
     std::size_t at = 0;
     for (; at + scalar::byte_group <= count; at += scalar::byte_group) {
         __m256i packed[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, single_bits = _mm256_setzero_si256();
+#pragma GCC unroll 8 // else GCC keeps the vectors in memory at -O2
         for (int k = 0; k < 8; ++k) {
             const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + at + 32 * k));
             const __m256i symbol = _mm256_and_si256(_mm256_srli_epi16(x, RestBits - 1), every_byte(0xffu >> RestBits));
@@ -54,6 +55,7 @@ BIGSMALL_TARGET_AVX2 inline void join_bytes(const std::uint8_t* symbols, const s
         __m256i single_bits = _mm256_setzero_si256();
         if constexpr (RestBits == 3)
             single_bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(singles + at / 8));
+#pragma GCC unroll 8 // else GCC keeps the vectors in memory at -O2
         for (int k = 0; k < 8; ++k) {
             const __m256i symbol = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(symbols + at + 32 * k));
             const __m256i pair = _mm256_srli_epi16(packed[k % 2], k / 2 * 2);

@@ -87,13 +87,6 @@ BIGSMALL_TARGET_AVX2 inline void count_classes(const std::uint8_t* contexts, std
     scalar::count_classes(contexts, count, classes, sizes);
 }
 
-BIGSMALL_TARGET_AVX2 inline std::size_t ones_of(std::uint32_t bits) noexcept {
-    return static_cast<std::size_t>(_mm_popcnt_u32(bits));
-}
-
-// In the two functions below the four eights are written out: GCC does not unroll a loop over them at -O2, which then
-// keeps vectors in memory and takes half as long again.
-
 BIGSMALL_TARGET_AVX2 inline void keep_class(__m128i eight, std::uint32_t mask, std::uint8_t* to) noexcept {
     const __m128i together = _mm_shuffle_epi8(eight, eight_at(moves.compress[mask & 0xffu]));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to), together);
@@ -129,13 +122,13 @@ BIGSMALL_TARGET_AVX2 inline void unsort_two(const std::uint8_t* contexts, std::s
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         const std::uint32_t above = not_below(load_32(contexts + i), classes.limits[0]);
-        for (unsigned k = 0; k < 4; ++k) {
-            const unsigned mask = above >> (8 * k) & 0xffu;
-            weave_eight(mask, _mm_unpacklo_epi64(eight_at(zeros), eight_at(ones)), symbols + i + 8 * k);
-            const int taken = _mm_popcnt_u32(mask);
-            ones += taken;
-            zeros += 8 - taken;
-        }
+        weave_eight(above & 0xffu, children_at(zeros, ones, 0, 0), symbols + i);
+        weave_eight(above >> 8 & 0xffu, children_at(zeros, ones, 8, ones_of(above & 0xffu)), symbols + i + 8);
+        weave_eight(above >> 16 & 0xffu, children_at(zeros, ones, 16, ones_of(above & 0xffffu)), symbols + i + 16);
+        weave_eight(above >> 24, children_at(zeros, ones, 24, ones_of(above & 0xffffffu)), symbols + i + 24);
+        const std::size_t taken = ones_of(above);
+        ones += taken;
+        zeros += 32 - taken;
     }
     next[0] = zeros;
     next[1] = ones;

@@ -48,21 +48,36 @@ BIGSMALL_TARGET_AVX2 inline __m128i eight_at(const std::uint8_t* bytes) noexcept
     return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
 }
 
+BIGSMALL_TARGET_AVX2 inline std::size_t ones_of(std::uint32_t bits) noexcept {
+    return static_cast<std::size_t>(_mm_popcnt_u32(bits));
+}
+
+// The four eights of 32 bits are written out, here and for classes: GCC does not unroll a loop over them at -O2, and
+// each of them would wait for the count of the one before.
+
 BIGSMALL_TARGET_AVX2 inline std::size_t weave_leaf(const std::uint8_t* bits, std::size_t count, std::uint8_t zero,
                                                    const std::uint8_t* ones, std::uint8_t* out) noexcept {
     const __m128i zeros = _mm_set1_epi8(static_cast<char>(zero));
     const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
-        const std::uint32_t four = load_le<std::uint32_t>(bits + i / 8);
-        for (unsigned k = 0; k < 4; ++k) {
-            const unsigned byte = four >> (8 * k) & 0xffu;
-            weave_eight(byte, _mm_unpacklo_epi64(zeros, eight_at(ones)), out + i + 8 * k);
-            ones += _mm_popcnt_u32(byte);
-        }
+        const auto four = load_le<std::uint32_t>(bits + i / 8);
+        const std::uint8_t *const second = ones + ones_of(four & 0xffu), *const third = ones + ones_of(four & 0xffffu);
+        const std::uint8_t* const fourth = ones + ones_of(four & 0xffffffu);
+        weave_eight(four & 0xffu, _mm_unpacklo_epi64(zeros, eight_at(ones)), out + i);
+        weave_eight(four >> 8 & 0xffu, _mm_unpacklo_epi64(zeros, eight_at(second)), out + i + 8);
+        weave_eight(four >> 16 & 0xffu, _mm_unpacklo_epi64(zeros, eight_at(third)), out + i + 16);
+        weave_eight(four >> 24, _mm_unpacklo_epi64(zeros, eight_at(fourth)), out + i + 24);
+        ones += ones_of(four);
     }
     return static_cast<std::size_t>(ones - first_one) +
            scalar::weave_leaf(bits + i / 8, count - i, zero, ones, out + i);
+}
+
+/// The next eight of each child, after `taken` of `before` symbols were ones.
+BIGSMALL_TARGET_AVX2 inline __m128i children_at(const std::uint8_t* zeros, const std::uint8_t* ones, std::size_t before,
+                                                std::size_t taken) noexcept {
+    return _mm_unpacklo_epi64(eight_at(zeros + (before - taken)), eight_at(ones + taken));
 }
 
 BIGSMALL_TARGET_AVX2 inline std::size_t weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
@@ -70,16 +85,27 @@ BIGSMALL_TARGET_AVX2 inline std::size_t weave(const std::uint8_t* bits, std::siz
     const std::uint8_t* const first_one = ones;
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
-        const std::uint32_t four = load_le<std::uint32_t>(bits + i / 8);
-        for (unsigned k = 0; k < 4; ++k) {
-            const unsigned byte = four >> (8 * k) & 0xffu;
-            weave_eight(byte, _mm_unpacklo_epi64(eight_at(zeros), eight_at(ones)), out + i + 8 * k);
-            const int taken = _mm_popcnt_u32(byte);
-            ones += taken;
-            zeros += 8 - taken;
-        }
+        const auto four = load_le<std::uint32_t>(bits + i / 8);
+        weave_eight(four & 0xffu, children_at(zeros, ones, 0, 0), out + i);
+        weave_eight(four >> 8 & 0xffu, children_at(zeros, ones, 8, ones_of(four & 0xffu)), out + i + 8);
+        weave_eight(four >> 16 & 0xffu, children_at(zeros, ones, 16, ones_of(four & 0xffffu)), out + i + 16);
+        weave_eight(four >> 24, children_at(zeros, ones, 24, ones_of(four & 0xffffffu)), out + i + 24);
+        const std::size_t taken = ones_of(four);
+        ones += taken;
+        zeros += 32 - taken;
     }
     return static_cast<std::size_t>(ones - first_one) + scalar::weave(bits + i / 8, count - i, zeros, ones, out + i);
+}
+
+/// Parts eight symbols, behind `before` others of which `taken` were ones.
+template <bool KeepZeros, bool KeepOnes>
+BIGSMALL_TARGET_AVX2 inline void part_eight(const std::uint8_t* symbols, unsigned byte, std::size_t before,
+                                            std::size_t taken, std::uint8_t* zeros, std::uint8_t* ones) noexcept {
+    const auto* control = reinterpret_cast<const __m128i*>(shuffles::part[byte].data());
+    const __m128i parted = _mm_shuffle_epi8(eight_at(symbols + before), _mm_loadu_si128(control));
+    if constexpr (KeepZeros) _mm_storel_epi64(reinterpret_cast<__m128i*>(zeros + (before - taken)), parted);
+    if constexpr (KeepOnes)
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(ones + taken), _mm_unpackhi_epi64(parted, parted));
 }
 
 template <bool KeepZeros, bool KeepOnes>
@@ -92,20 +118,14 @@ BIGSMALL_TARGET_AVX2 inline std::size_t part(const std::uint8_t* symbols, std::s
         const __m256i above = _mm256_cmpeq_epi8(_mm256_max_epu8(x, threshold), x); // unsigned >=
         const auto word = static_cast<std::uint32_t>(_mm256_movemask_epi8(above));
         store_le<std::uint32_t>(bits + i / 8, word);
-        if constexpr (!KeepZeros && !KeepOnes) {
-            taken += static_cast<std::size_t>(_mm_popcnt_u32(word));
-        } else {
-            for (unsigned k = 0; k < 4; ++k) {
-                const unsigned byte = word >> (8 * k) & 0xffu;
-                const auto* control = reinterpret_cast<const __m128i*>(shuffles::part[byte].data());
-                const __m128i parted = _mm_shuffle_epi8(eight_at(symbols + i + 8 * k), _mm_loadu_si128(control));
-                if constexpr (KeepZeros)
-                    _mm_storel_epi64(reinterpret_cast<__m128i*>(zeros + (i + 8 * k - taken)), parted);
-                if constexpr (KeepOnes)
-                    _mm_storel_epi64(reinterpret_cast<__m128i*>(ones + taken), _mm_unpackhi_epi64(parted, parted));
-                taken += static_cast<std::size_t>(_mm_popcnt_u32(byte));
-            }
+        if constexpr (KeepZeros || KeepOnes) {
+            const auto eight = part_eight<KeepZeros, KeepOnes>;
+            eight(symbols, word & 0xffu, i, taken, zeros, ones);
+            eight(symbols, word >> 8 & 0xffu, i + 8, taken + ones_of(word & 0xffu), zeros, ones);
+            eight(symbols, word >> 16 & 0xffu, i + 16, taken + ones_of(word & 0xffffu), zeros, ones);
+            eight(symbols, word >> 24, i + 24, taken + ones_of(word & 0xffffffu), zeros, ones);
         }
+        taken += ones_of(word);
     }
     std::uint8_t* const more_zeros = KeepZeros ? zeros + (i - taken) : nullptr;
     std::uint8_t* const more_ones = KeepOnes ? ones + taken : nullptr;
