@@ -95,13 +95,25 @@ absent tree-bs/a.bs.ecc
 absent tree-bs/sub/b.bs.ecc
 absent tree-bs/config.json.ecc
 absent tree-bs/bigsmall.index.json.ecc
-# A file of the model is not taken for parity, nor overwritten by it.
-echo mine >tree/config.json.ecc
-expect 6 compress tree --per-shard --ecc -f
-said "$err" "would be taken for the parity of another one"
-same tree/config.json.ecc tree-bs/config.json.ecc
-expect 6 ecc tree-bs -f
-same tree/config.json.ecc tree-bs/config.json.ecc
+# A file of the model is not taken for parity, nor overwritten or removed for it, whether it is parity or not.
+for mine in "echo mine" "cat made/config.json.ecc"; do
+    $mine >tree/config.json.ecc
+    expect 6 compress tree --per-shard --ecc -f
+    said "$err" "would be taken for the parity of another one"
+    expect 0 compress tree --per-shard -f
+    same tree/config.json.ecc tree-bs/config.json.ecc
+    expect 6 ecc tree-bs -f
+    same tree/config.json.ecc tree-bs/config.json.ecc
+    expect 0 verify tree-bs
+    expect 4 repair tree-bs --check
+    said "$err" "no file in this directory has parity"
+done
+rm tree/config.json.ecc
+expect 0 compress tree --per-shard -f
+mv tree-bs/sub/b.bs b.bs
+expect 4 ecc tree-bs # what is missing is told before anything is written, too
+absent tree-bs/a.bs.ecc
+mv b.bs tree-bs/sub/b.bs
 
 # verify looks at the parity as well.
 expect 0 compress model.safetensors --ecc -f

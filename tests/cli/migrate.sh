@@ -78,7 +78,10 @@ mkdir -p pipe/unet && cp dir-bs/bigsmall.index.json pipe && sed -i 's#"a.bs"#"un
 cp dir-bs/a.bs pipe/unet
 expect 2 migrate pipe/unet/a.bs --storage
 said "$err" "migrate the directory"
+expect 0 ecc dir-bs
 expect 0 migrate dir-bs --storage
+for file in a.bs bigsmall.index.json; do said "$err" "dir-bs/$file.ecc is about the file that was there before"; done
+expect 0 ecc dir-bs -f
 exists dir-bs/a.bs.bak
 expect 0 verify dir-bs --source dir
 said dir-bs/bigsmall.index.json "\"stored_bytes\": $(stat -c %s dir-bs/a.bs)"

@@ -176,7 +176,7 @@ cp model.safetensors tree/a.safetensors
 cp model.safetensors tree/sub/b.safetensors
 echo '{"model_type": "llama"}' >tree/config.json
 expect 0 compress tree --per-shard --ecc
-cp -r tree-bs whole
+cp -rp tree-bs whole
 damage_tree() {
     rm -rf tree-bs && cp -rp whole tree-bs
     for file in bigsmall.index.json config.json sub/b.bs sub/b.bs.ecc; do
@@ -187,7 +187,7 @@ damage_tree() {
 damage_tree
 expect 1 verify tree-bs
 said "$out" "There is parity: 'bigsmall repair tree-bs/bigsmall.index.json --check'"
-cp -r tree-bs damaged
+cp -rp tree-bs damaged
 expect 1 repair tree-bs --check
 for file in bigsmall.index.json config.json sub/b.bs; do said "$out" "tree-bs/$file: damaged, can be repaired"; done
 said "$out" "tree-bs: 1 of 4 files with parity were whole"
@@ -204,10 +204,35 @@ expect 1 repair tree-bs --in-place
 said "$out" "tree-bs/a.bs: "
 cp whole/a.bs tree-bs/
 same_tree tree-bs whole
-for option in "-o never" "--in-place --from model.bs" "--check --ecc model.bs.ecc"; do
+mv tree-bs/a.bs . # of what cannot be looked at, nothing is told
+expect 1 repair tree-bs --check --json
+[[ $(json_value "$out" ecc_whole) == false && $(json_value "$out" failure) == *a.bs* ]] || fail "failing: $(cat "$out")"
+mv a.bs tree-bs/
+for option in "-o never" "--in-place --from model.bs" "--check --ecc model.bs.ecc" "--in-place -f"; do
     # shellcheck disable=SC2086
     expect 2 repair tree-bs $option
 done
+# A copy whose files are all whole needs no repair, however new they are; what was edited is not set back.
+for file in config.json bigsmall.index.json; do touch -d "1 minute" tree-bs/$file; done
+expect 0 repair tree-bs --in-place
+printf 'L' | dd of=tree-bs/config.json bs=1 seek=16 conv=notrunc 2>/dev/null
+touch -d "1 minute" tree-bs/config.json
+expect 1 repair tree-bs --in-place
+said "$out" "tree-bs/config.json: the file was written after its parity"
+expect 0 repair tree-bs/config.json --in-place -f
+same_tree tree-bs whole
+# Of what is left without parity is told; foreign files are passed over.
+rm tree-bs/config.json.ecc
+echo key >tree-bs/my.ecc
+expect 0 repair tree-bs --check
+said "$out" "tree-bs: 3 of 3 files with parity were whole"
+said "$out" "1 other files of the archive have none"
+# Without an index, what lies there.
+mkdir loose && cp good.bs loose/model.bs && echo key >loose/my.ecc
+expect 0 ecc loose/model.bs
+zeros loose/model.bs 1000 50
+expect 0 repair loose --in-place
+same loose/model.bs good.bs
 
 # Usage.
 expect 2 repair model.bs

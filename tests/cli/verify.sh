@@ -197,6 +197,9 @@ for mode in "" --fast "--sample 0.5" "--source two" "--sha256 $sum"; do
     said "$out" "bad-index/bigsmall.index.json: the index of shards is damaged"
     [[ $(tail -1 "$out") == FAIL ]] || fail "damaged index: $(cat "$out")"
 done
+expect 0 verify model.bs --source model.safetensors --sha256 "$(sha256sum <model.safetensors | cut -d' ' -f1)"
+expect 1 verify model.bs --source model.safetensors --sha256 "$(sha256sum <model.bs | cut -d' ' -f1)"
+said "$out" "the published SHA-256 is"
 expect 1 verify bad-index/ --json
 valid_json "$out" || fail "verify --json of a damaged index is not valid"
 [[ $(json_value "$out" ok) == false ]] || fail "a damaged index is ok"
@@ -208,11 +211,22 @@ done
 expect 1 verify gone.bs
 said "$out" "gone.bs: this is not a bigsmall container"
 said "$out" "'bigsmall repair gone.bs --check'"
+cp gone.bs.ecc right.ecc
+echo nothing >gone.bs.ecc # then nobody knows what it was
+expect 3 verify gone.bs
+said "$err" "gone.bs: this is not a bigsmall container"
+mv right.ecc gone.bs.ecc
 expect 0 repair gone.bs --in-place
 expect 0 verify gone.bs
+cp -r two-bs new-index
+expect 0 ecc new-index -f
+sed -i 's/"bigsmall-shards"/"bogsmall-shards"/' new-index/bigsmall.index.json
+expect 1 verify new-index
+said "$out" "'bigsmall repair new-index/bigsmall.index.json --check'"
 # Neither a file that never was one, nor a damaged source, is a damaged archive.
-expect 0 ecc model.safetensors -o other.ecc
 cp model.safetensors other
+expect 0 ecc other
+printf Z | dd of=other bs=1 seek=5000 conv=notrunc 2>/dev/null
 expect 3 verify other
 head -c 5000 model.safetensors >cut.safetensors
 expect 3 verify model.bs --source cut.safetensors

@@ -1,24 +1,18 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/compress_ecc.hpp"
 
-#include <array>
-#include <fstream>
-#include <string_view>
+#include <set>
 #include <system_error>
 
 #include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/protect.hpp>
 
+#include "commands/problems.hpp"
+
 namespace bigsmall::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_parity(const fs::path& path) {
-    std::array<char, io::ecc_magic.size()> first{};
-    std::ifstream in(path, std::ios::binary);
-    return in.read(first.data(), first.size()) && std::string_view(first.data(), first.size()) == io::ecc_magic;
-}
 
 // That of an older output: 'repair' would refuse it, but nobody should have to find that out.
 void remove_parity_of(const fs::path& file) {
@@ -34,8 +28,8 @@ void remove_parity_of(const fs::path& file) {
 
 option_spec ecc_option() {
     return {.name = "ecc",
-            .help = "Also write OUT.ecc, parity of 14.6 % of OUT, with --per-shard one for each file: 'repair' brings "
-                    "back with it what is damaged later. See 'ecc --help'."};
+            .help = "Also write OUT.ecc, parity of 14.6 % of OUT (more of files below 100 KB), with --per-shard one "
+                    "for each file: 'repair' brings back with it what is damaged later. See 'ecc --help'."};
 }
 
 void require_place_for_parity(const fs::path& output, const arguments& given) {
@@ -49,14 +43,15 @@ void require_place_for_parity(const fs::path& output, const arguments& given) {
 
 parity_result write_parity(const archive::pack_result& packed, const arguments& given, work_session& session) {
     parity_result result;
-    for (const archive::packed_file& file : packed.files)
-        remove_parity_of(file.path);
-    for (const fs::path& file : packed.removed_files)
-        remove_parity_of(file);
-    if (!given.has("ecc")) return result;
     std::vector<fs::path> paths;
     for (const archive::packed_file& file : packed.files)
         paths.push_back(file.path);
+    const std::set<fs::path> written(paths.begin(), paths.end()); // some of which may be parity that the model has
+    std::vector<fs::path> replaced = paths;
+    replaced.insert(replaced.end(), packed.removed_files.begin(), packed.removed_files.end());
+    for (const fs::path& file : replaced)
+        if (!written.contains(io::ecc_path(file))) remove_parity_of(file);
+    if (!given.has("ecc")) return result;
     archive::require_names_for_parity(paths);
     archive::run_options options;
     session.apply_to(options, given);

@@ -8,6 +8,7 @@
 
 #include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/protect.hpp>
+#include <bigsmall/io/file_source.hpp>
 
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -30,10 +31,12 @@ bool is_directory(const std::string& path) {
     return fs::is_directory(path, failed);
 }
 
-// All files of an archive get parity, or none: what is in the way is told before anything is written.
+// What is missing or in the way is told before anything is written.
 std::vector<fs::path> files_to_protect(const std::string& archive, const archive::run_options& options) {
     std::vector<fs::path> files = archive::files_of_archive(archive);
     archive::require_names_for_parity(files);
+    for (const fs::path& file : files)
+        const io::file_source readable(file);
     if (options.existing == io::if_exists::replace) return files;
     for (const fs::path& file : files) {
         std::error_code failed;

@@ -119,7 +119,7 @@ std::vector<json_field> fields() {
             {"untried_blocks", "integer", "differences to a base, which stay as they are"},
             {"files", "array of strings", "the containers that were replaced, or would be"},
             {"backups", "array of strings", "what they were before"},
-            {"stale_parity", "array of strings", "parity files beside them, which must be made anew"},
+            {"stale_parity", "array of strings", "parity of what was changed, which must be made anew"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 

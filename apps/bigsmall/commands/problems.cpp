@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSL-1.0
 #include "commands/problems.hpp"
 
+#include <array>
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 #include <system_error>
+
+#include <bigsmall/io/ecc/sidecar.hpp>
 
 #include "console/format.hpp"
 
@@ -48,6 +53,12 @@ std::vector<json_field> problem_fields(const std::array<std::string_view, 9>& na
             {names[6], "integer or null", "how many bytes from there"},
             {names[7], "boolean", "a copy or padding is damaged: nothing is lost yet"},
             {names[8], "string", "the problem in words"}};
+}
+
+bool is_parity(const std::filesystem::path& file) {
+    std::array<char, io::ecc_magic.size()> first{};
+    std::ifstream in(file, std::ios::binary);
+    return in.read(first.data(), first.size()) && std::string_view(first.data(), first.size()) == io::ecc_magic;
 }
 
 bool has_parity(const std::string& file) {

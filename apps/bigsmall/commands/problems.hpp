@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ std::vector<json_field> problem_fields(const std::array<std::string_view, 9>& na
 
 /// There is something of the name that the parity of a file has.
 bool has_parity(const std::string& file);
+
+/// The file begins as parity does.
+bool is_parity(const std::filesystem::path& file);
 
 template <class T>
 json or_null(const std::optional<T>& value) {

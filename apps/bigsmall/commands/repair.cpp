@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
+#include <bigsmall/archive/archive_files.hpp>
 #include <bigsmall/archive/repair.hpp>
 #include <bigsmall/archive/repair_container.hpp>
 #include <bigsmall/archive/verify.hpp>
@@ -114,38 +117,68 @@ repair_result repair_file(const repair_request& asked, const archive::repair_opt
     return result;
 }
 
-// Found by what lies in the directory, as the index of shards may be what is damaged.
-std::vector<repair_request> files_with_parity(const repair_request& directory) {
-    std::vector<repair_request> found;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory.file)) {
-        const fs::path& sidecar = entry.path();
-        if (sidecar.extension() != ".ecc" || !entry.is_regular_file()) continue;
-        repair_request file = directory;
-        file.sidecar = sidecar.string();
-        file.file = (sidecar.parent_path() / sidecar.stem()).string();
-        found.push_back(std::move(file));
-    }
-    if (found.empty())
-        throw error(errc::missing, "no file in this directory has parity")
-            .in_file(directory.file)
-            .with_hint("'bigsmall ecc' makes it while the files are whole; a single file may be repaired without");
-    std::sort(found.begin(), found.end(),
-              [](const repair_request& a, const repair_request& b) { return a.file < b.file; });
+// For what is no archive, or has an index that cannot be read.
+std::vector<fs::path> files_beside_parity(const fs::path& directory) {
+    std::vector<fs::path> found;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
+        if (entry.path().extension() == ".ecc" && entry.is_regular_file() && is_parity(entry.path()))
+            found.push_back(entry.path().parent_path() / entry.path().stem());
+    std::sort(found.begin(), found.end());
     return found;
 }
 
-// One file that cannot be repaired is no reason to leave the others as they are.
+struct protected_files {
+    std::vector<fs::path> with_parity;
+    std::vector<std::string> without; ///< that the archive has, too
+};
+
+protected_files find_protected(const fs::path& directory) {
+    protected_files found;
+    std::vector<fs::path> files;
+    try {
+        files = archive::files_of_archive(directory);
+    } catch (const error&) { // what is wrong with the index is told when it is looked at as a file
+        found.with_parity = files_beside_parity(directory);
+        return found;
+    }
+    found.with_parity = archive::files_with_parity(files);
+    const std::set<fs::path> looked_at(found.with_parity.begin(), found.with_parity.end());
+    for (const fs::path& file : files)
+        if (!looked_at.contains(file)) found.without.push_back(file.string());
+    return found;
+}
+
+repair_result repair_one_of_many(const fs::path& file, const repair_request& directory,
+                                 const archive::repair_options& options, parallel::tbb_executor& executor) {
+    repair_result result;
+    result.asked = directory;
+    result.asked.file = file.string();
+    result.asked.sidecar = io::ecc_path(file).string();
+    try {
+        return repair_file(result.asked, options, executor);
+    } catch (const error& failure) { // no reason to leave the others as they are
+        if (failure.code() == errc::cancelled) throw;
+        result.failure = failure.what();
+        return result;
+    }
+}
+
 directory_repair repair_directory(const repair_request& asked, const archive::repair_options& options,
                                   parallel::tbb_executor& executor) {
-    directory_repair result{asked, {}, 0};
-    for (const repair_request& file : files_with_parity(asked)) {
-        try {
-            result.files.push_back(repair_file(file, options, executor));
-        } catch (const error& failure) {
-            if (failure.code() == errc::cancelled) throw;
-            result.files.push_back({file, {}, failure.what(), 0});
-        }
-    }
+    directory_repair result;
+    result.asked = asked;
+    result.asked.sidecar.clear();
+    // First, so that it may tell what else there is.
+    const fs::path index = fs::path(asked.file) / archive::shard_index_name;
+    if (has_parity(index.string())) result.files.push_back(repair_one_of_many(index, asked, options, executor));
+    protected_files found = find_protected(asked.file);
+    for (const fs::path& file : found.with_parity)
+        if (file != index) result.files.push_back(repair_one_of_many(file, asked, options, executor));
+    result.without_parity = std::move(found.without);
+    if (result.files.empty())
+        throw error(errc::missing, "no file in this directory has parity")
+            .in_file(asked.file)
+            .with_hint("'bigsmall ecc' makes it while the files are whole; a single .bs may be repaired without");
     return result;
 }
 
@@ -168,9 +201,10 @@ exit_code run(const arguments& given) {
     std::error_code failed;
     if (!fs::is_directory(asked.file, failed))
         return answer(repair_file(asked, options, session.executor()), given, session);
-    for (const char* single : {"output", "from", "ecc"})
+    // --force as well: each file that was written after its parity is to be decided on.
+    for (const char* single : {"output", "from", "ecc", "force"})
         if (given.has(single))
-            throw usage_error("of a directory, --" + std::string(single) + " is for one of its files");
+            throw usage_error("--" + std::string(single) + " is for a single file, not for a directory");
     return answer(repair_directory(asked, options, session.executor()), given, session);
 }
 
@@ -212,7 +246,7 @@ command_spec repair_command() {
             {"Reads FILE and FILE.ecc, finds what is damaged by its checksums, and restores it: 'ecc --help' says how "
              "much that can be. Every restored piece is checked. FILE may be too short or too long, and sectors that "
              "cannot be read count as damaged.",
-             "Of a directory, each file in it that has parity is looked at, and with --in-place repaired.",
+             "Of a directory, each file of the archive that has parity is looked at, and with --in-place repaired.",
              "Without parity, an archive is repaired with what it holds twice (header, index, footer), checksums made "
              "again from what they belong to, and what --from brings.",
              "An archive that was written anew since its parity was made is another version and is refused; so is, in "

@@ -79,7 +79,7 @@ json facts_of(const repair_result& result) {
             {"ecc", result.asked.sidecar.empty() ? json(nullptr) : json(result.asked.sidecar)},
             {"whole", result.whole()},
             {"repairable", result.repairable()},
-            {"ecc_whole", report.sidecar_whole()},
+            {"ecc_whole", result.failure.empty() && report.sidecar_whole()},
             {"file_bytes", report.file_bytes},
             {"found_bytes", report.found_bytes},
             {"pieces", report.cells},
@@ -90,12 +90,14 @@ json facts_of(const repair_result& result) {
             {"failure", result.failure.empty() ? json(nullptr) : json(result.failure)}};
 }
 
-json with_frame(json facts, const repair_request& asked, json files, double seconds) {
+json with_frame(json facts, const repair_request& asked, json files, const std::vector<std::string>& without_parity,
+                double seconds) {
     const bool writes = asked.mode == repair_mode::output;
     json all{{"command", "repair"}, {"mode", name_of(asked.mode)}};
     all["output"] = writes ? json(asked.output) : json(nullptr);
     all.update(facts);
     all["files"] = std::move(files);
+    all["without_parity"] = without_parity;
     all["elapsed_seconds"] = seconds_json(seconds);
     return all;
 }
@@ -123,7 +125,7 @@ repair_result sum_of(const directory_repair& result) {
 
 std::string text_of(const repair_result& result) {
     const archive::repair_report& report = result.report;
-    if (!result.failure.empty()) return result.failure + "\n";
+    if (!result.failure.empty()) return printable(result.failure) + "\n";
     std::string text = lost_lines(result) + outcome(result) + size_line(report);
     if (report.damaged_cells > 0)
         text += "  " + with_thousands(report.damaged_cells) + " of " + with_thousands(report.cells) +
@@ -140,19 +142,23 @@ std::string text_of(const directory_repair& result) {
         else
             text += text_of(file);
     }
-    return text + printable(result.asked.file) + ": " + with_thousands(whole) + " of " +
-           with_thousands(result.files.size()) + " files with parity were whole\n";
+    text += printable(result.asked.file) + ": " + with_thousands(whole) + " of " + with_thousands(result.files.size()) +
+            " files with parity were whole\n";
+    if (!result.without_parity.empty())
+        text += "  " + with_thousands(result.without_parity.size()) +
+                " other files of the archive have none and were not looked at\n";
+    return text;
 }
 
 json json_of(const repair_result& result) {
-    return with_frame(facts_of(result), result.asked, json::array(), result.seconds);
+    return with_frame(facts_of(result), result.asked, json::array(), {}, result.seconds);
 }
 
 json json_of(const directory_repair& result) {
     json files = json::array();
     for (const repair_result& file : result.files)
         files.push_back(facts_of(file));
-    return with_frame(facts_of(sum_of(result)), result.asked, std::move(files), result.seconds);
+    return with_frame(facts_of(sum_of(result)), result.asked, std::move(files), result.without_parity, result.seconds);
 }
 
 std::vector<json_field> repair_fields() {
@@ -169,7 +175,7 @@ std::vector<json_field> repair_fields() {
             {"pieces", "integer", "pieces of FILE, of up to 4096 bytes with parity, else as the container has them"},
             {"damaged_pieces", "integer", "those that were found damaged or missing"},
             {"restored_pieces", "integer", "those of them that can be, and unless mode is check were, restored"},
-            {"lost", "array", "what cannot be restored, ascending"},
+            {"lost", "array", "what cannot be restored, ascending; of a directory it stands with its files"},
             {"lost[].offset", "integer", "first byte in FILE"},
             {"lost[].bytes", "integer", "how many"},
             {"lost_tensors", "array of strings", "the tensors of an archive that are damaged for that"},
@@ -177,6 +183,7 @@ std::vector<json_field> repair_fields() {
             {"files", "array",
              "of a directory: an object for each file that has parity, with file, ecc ... failure as "
              "above, which tell of all of them together; else empty"},
+            {"without_parity", "array of strings", "of a directory: files of the archive that were not looked at"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 

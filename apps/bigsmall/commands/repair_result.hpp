@@ -38,6 +38,7 @@ struct repair_result {
 struct directory_repair {
     repair_request asked;
     std::vector<repair_result> files;
+    std::vector<std::string> without_parity; ///< other files of the archive, at which nobody has looked
     double seconds = 0;
 
     bool done() const {

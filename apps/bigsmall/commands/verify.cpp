@@ -2,12 +2,17 @@
 #include "commands/commands.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <random>
+#include <system_error>
 
 #include <bigsmall/archive/verify.hpp>
 #include <bigsmall/archive/verify_parity.hpp>
 #include <bigsmall/archive/verify_published.hpp>
+#include <bigsmall/io/ecc/identity.hpp>
+#include <bigsmall/io/ecc/sidecar.hpp>
 
 #include "commands/base_options.hpp"
 #include "commands/problems.hpp"
@@ -17,6 +22,8 @@
 
 namespace bigsmall::app {
 namespace {
+
+namespace fs = std::filesystem;
 
 enum class verify_mode : unsigned char { full, fast, sample, source };
 
@@ -86,45 +93,60 @@ archive::verify_report run_mode(const request& asked, const archive::verify_opti
     }
     archive::verify_report report = archive::verify(asked.file, options, executor);
     archive::verify_parity(asked.file, options, report, executor);
-    if (!asked.published.empty()) archive::check_published(asked.file, asked.published, report);
     return report;
 }
 
-// What was an archive once, to go by its parity, and is not like that any more.
-bool has_changed(const std::string& file, const archive::verify_options& options, parallel::tbb_executor& executor) {
-    if (!has_parity(file)) return false;
-    archive::repair_options how;
-    static_cast<archive::run_options&>(how) = options;
-    return !archive::check_parity(file, io::ecc_path(file), how, executor).file_whole();
+// By its parity a file was a container, or it is an index of shards, and it is not as it was then.
+bool has_changed(const fs::path& file, const archive::verify_options& options, parallel::tbb_executor& executor) {
+    if (!has_parity(file.string())) return false;
+    try {
+        const io::file_source now(file);
+        const io::ecc_sidecar parity(std::make_shared<io::file_source>(io::ecc_path(file)), now.size());
+        if (const std::uint64_t then = parity.identity().value_or(0); then != 0)
+            return io::ecc_identity_if_readable(now) != then;
+        archive::repair_options how;
+        how.cancel = options.cancel;
+        return file.filename() == archive::shard_index_name &&
+               !archive::check_parity(file, io::ecc_path(file), how, executor).file_whole();
+    } catch (const error& failure) { // then parity tells nothing
+        if (failure.code() == errc::cancelled) throw;
+        return false;
+    }
 }
 
-// Nothing can be opened of an archive that is damaged much: a problem like others, where it is the archive that fails
-// (not a source or a base), and is one for sure.
+// It is the archive that fails, not a source or a base, and it was one for sure.
+bool is_damage(const error& failure, const request& asked, const archive::verify_options& options,
+               parallel::tbb_executor& executor) {
+    const fs::path file = failure.file();
+    std::error_code unknown;
+    if (file != asked.file && !fs::equivalent(file.parent_path(), asked.file, unknown)) return false;
+    if (failure.code() == errc::unsupported) return has_changed(file, options, executor);
+    return failure.code() == errc::corrupt || failure.code() == errc::truncated;
+}
+
+// Of what is damaged so much that it cannot be opened, that is a problem like others.
 archive::verify_report run_or_report(const request& asked, const archive::verify_options& options,
                                      parallel::tbb_executor& executor) {
+    archive::verify_report report;
     try {
-        return run_mode(asked, options, executor);
+        report = run_mode(asked, options, executor);
+        if (!asked.published.empty()) archive::check_published(asked.file, asked.published, report);
     } catch (const error& failure) {
-        std::error_code unknown;
-        const std::filesystem::path file = failure.file();
-        const bool own = file == asked.file || std::filesystem::equivalent(file.parent_path(), asked.file, unknown);
-        const bool damaged = failure.code() == errc::corrupt || failure.code() == errc::truncated ||
-                             (failure.code() == errc::unsupported && has_changed(file, options, executor));
-        if (!own || !damaged) throw;
-        archive::verify_report report;
+        if (!is_damage(failure, asked, options, executor)) throw;
+        report = {};
         report.ok = false;
         report.files = 1;
         report.problems.push_back(archive::damage_of(failure));
-        return report;
     }
+    return report;
 }
 
 // The damaged file that has parity: it need not be the one asked for, which may be a directory or borrow from another.
 std::string repairable_file(const archive::verify_report& report) {
     for (const archive::damage& found : report.problems) {
+        const bool whole_file = found.member.empty() && found.tensor.empty(); // or a carried one
         const bool damaged = found.code == errc::corrupt || found.code == errc::truncated ||
-                             found.code == errc::unsupported ||
-                             (found.code == errc::mismatch && found.member.empty()); // of a carried file
+                             (whole_file && (found.code == errc::unsupported || found.code == errc::mismatch));
         if (damaged && has_parity(found.file)) return found.file;
     }
     return {};
@@ -291,7 +313,10 @@ command_spec verify_command() {
              "because the next damage may be the last. An archive like that is to be made again, or repaired.",
              "When there is a FILE.ecc, which 'ecc' and 'compress --ecc' write, it is checked as well, unless --fast, "
              "--sample or --source is given; damage of it is DAMAGED, too. What it can do for a damaged FILE, 'repair "
-             "--check' tells."},
+             "--check' tells.",
+             "An archive that is damaged so much that it cannot be opened is FAIL as well; but a file that is not "
+             "known "
+             "as one any more, by its first bytes, its last ones or its parity, is exit code 3 like any other file."},
         .positionals = {{.name = "FILE", .help = "A .bs or .bsr file, or a directory with bigsmall.index.json."}},
         .options = options(),
         .examples = {{"bigsmall verify model.bs", "Everything."},

@@ -27,14 +27,27 @@ inline std::vector<std::filesystem::path> files_of_archive(const std::filesystem
     return files;
 }
 
-/// Throws errc::exists when one of the files would be taken for the parity of another.
+/// Those of the files beside which there is something with the name of their parity that is no file of the archive
+/// itself.
+inline std::vector<std::filesystem::path> files_with_parity(const std::vector<std::filesystem::path>& files) {
+    const std::set<std::filesystem::path> all(files.begin(), files.end());
+    std::vector<std::filesystem::path> found;
+    for (const std::filesystem::path& file : files) {
+        const std::filesystem::path sidecar = io::ecc_path(file);
+        std::error_code failed;
+        if (std::filesystem::is_regular_file(sidecar, failed) && !all.contains(sidecar)) found.push_back(file);
+    }
+    return found;
+}
+
+/// Throws errc::exists when one of the files has the name of another one's parity.
 inline void require_names_for_parity(const std::vector<std::filesystem::path>& files) {
     const std::set<std::filesystem::path> all(files.begin(), files.end());
     for (const std::filesystem::path& file : files)
         if (const std::filesystem::path sidecar = io::ecc_path(file); all.contains(sidecar))
             throw error(errc::exists, "this is a file of the archive, and would be taken for the parity of another one")
                 .in_file(sidecar.string())
-                .with_hint("'bigsmall ecc' protects the other files one by one");
+                .with_hint("'bigsmall ecc' protects single files, with -o elsewhere");
 }
 
 } // namespace bigsmall::archive

@@ -199,10 +199,10 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
     {
         const io::file_source from(file);
         const io::ecc_sidecar parity(std::make_shared<io::file_source>(sidecar), from.size());
-        if (parity.identity().value_or(0) == 0 && options.existing == io::if_exists::refuse)
-            detail::require_written_before(file, sidecar);
         report = detail::repair_with(
             from, parity, options, [](std::uint64_t, bytes_view) {}, e);
+        if (!report.file_whole() && parity.identity().value_or(0) == 0 && options.existing == io::if_exists::refuse)
+            detail::require_written_before(file, sidecar);
         if (!report.repairable()) return report;
         if (!report.file_whole()) {
             const auto write = [&](std::uint64_t offset, bytes_view bytes) {
@@ -213,7 +213,7 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
             if (report.repairable() && target.size() != report.file_bytes) target.resize(report.file_bytes);
             target.flush();
             if (!report.repairable()) return report; // it has lost more meanwhile
-            target.restore_times(); // by which its parity knows it
+            target.restore_times();                  // by which its parity knows it
         }
     }
     if (report.sidecar_whole()) return report;

@@ -47,10 +47,8 @@ void verify_sidecar(const std::filesystem::path& file, const run_options& option
 template <parallel::executor E>
 void verify_parity(const std::filesystem::path& archive, const run_options& options, verify_report& report, E& e) {
     std::error_code failed;
-    for (const std::filesystem::path& file : files_of_archive(archive))
-        if (std::filesystem::is_regular_file(file, failed) &&
-            std::filesystem::is_regular_file(io::ecc_path(file), failed))
-            detail::verify_sidecar(file, options, report, e);
+    for (const std::filesystem::path& file : files_with_parity(files_of_archive(archive)))
+        if (std::filesystem::is_regular_file(file, failed)) detail::verify_sidecar(file, options, report, e);
 }
 
 } // namespace bigsmall::archive

@@ -39,19 +39,12 @@ inline constexpr byte_moves moves = [] {
     return made;
 }();
 
-/// A bit for each context at or above a limit.
-BIGSMALL_TARGET_AVX2 inline std::uint32_t not_below(__m256i contexts, std::uint8_t limit) noexcept {
-    const __m256i least = _mm256_set1_epi8(static_cast<char>(limit));
-    const __m256i above = _mm256_cmpeq_epi8(_mm256_max_epu8(contexts, least), contexts);
-    return static_cast<std::uint32_t>(_mm256_movemask_epi8(above));
-}
-
 /// For each class the contexts in it, as bits.
 BIGSMALL_TARGET_AVX2 inline void find_members(__m256i contexts, const context_classes& classes,
                                               std::uint32_t* members) noexcept {
     std::uint32_t here = 0xffffffffu;
     for (std::size_t c = 0; c + 1 < classes.classes; ++c) {
-        const std::uint32_t above = not_below(contexts, classes.limits[c]);
+        const std::uint32_t above = not_below(contexts, every_byte(classes.limits[c]));
         members[c] = here & ~above;
         here = above;
     }
@@ -61,7 +54,7 @@ BIGSMALL_TARGET_AVX2 inline void find_members(__m256i contexts, const context_cl
 /// How many contexts in some vectors, at most 255, are at or above a limit.
 BIGSMALL_TARGET_AVX2 inline std::size_t count_not_below(const std::uint8_t* contexts, std::size_t vectors,
                                                         std::uint8_t limit) noexcept {
-    const __m256i least = _mm256_set1_epi8(static_cast<char>(limit));
+    const __m256i least = every_byte(limit);
     __m256i counters = _mm256_setzero_si256();
     for (std::size_t i = 0; i < vectors; ++i) {
         const __m256i x = load_32(contexts + 32 * i);
@@ -121,7 +114,7 @@ BIGSMALL_TARGET_AVX2 inline void unsort_two(const std::uint8_t* contexts, std::s
     const std::uint8_t *zeros = next[0], *ones = next[1];
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
-        const std::uint32_t above = not_below(load_32(contexts + i), classes.limits[0]);
+        const std::uint32_t above = not_below(load_32(contexts + i), every_byte(classes.limits[0]));
         weave_eight(above & 0xffu, children_at(zeros, ones, 0, 0), symbols + i);
         weave_eight(above >> 8 & 0xffu, children_at(zeros, ones, 8, ones_of(above & 0xffu)), symbols + i + 8);
         weave_eight(above >> 16 & 0xffu, children_at(zeros, ones, 16, ones_of(above & 0xffffu)), symbols + i + 16);

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include <bigsmall/kernel/avx2_differences.hpp>
+#include <bigsmall/kernel/avx2_fields.hpp>
 #include <bigsmall/kernel/scalar.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
 
@@ -17,14 +19,10 @@ namespace bigsmall::kernel::avx2 {
 /// Counters of one byte hold no more.
 inline constexpr std::size_t most_counted_vectors = 255;
 
-BIGSMALL_TARGET_AVX2 inline __m256i bytes_at(const std::uint8_t* from) noexcept {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-}
-
 BIGSMALL_TARGET_AVX2 inline std::uint8_t least_byte(const std::uint8_t* bytes, std::size_t vectors) noexcept {
     __m256i least = _mm256_set1_epi8(-1);
     for (std::size_t i = 0; i < vectors; ++i)
-        least = _mm256_min_epu8(least, bytes_at(bytes + 32 * i));
+        least = _mm256_min_epu8(least, load_32(bytes + 32 * i));
     alignas(32) std::uint8_t each[32];
     _mm256_store_si256(reinterpret_cast<__m256i*>(each), least);
     return *std::min_element(each, each + 32);
@@ -36,20 +34,20 @@ BIGSMALL_TARGET_AVX2 inline std::uint32_t sum_of_counters(__m256i counters) noex
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi64(both, _mm_unpackhi_epi64(both, both))));
 }
 
-/// A bit for each byte from `first` on.
-BIGSMALL_TARGET_AVX2 inline std::uint32_t bytes_from(__m256i x, __m256i first) noexcept {
-    return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(x, first), x)));
+/// A bit for each byte at or above `least`.
+BIGSMALL_TARGET_AVX2 inline std::uint32_t not_below(__m256i x, __m256i least) noexcept {
+    return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(x, least), x)));
 }
 
 /// Counts the four values from `first` on, and returns how many bytes have one of them.
 BIGSMALL_TARGET_AVX2 inline std::size_t count_four(const std::uint8_t* bytes, std::size_t vectors, std::size_t first,
                                                    std::uint32_t* counts) noexcept {
     const __m256i one = _mm256_set1_epi8(1);
-    const __m256i a = _mm256_set1_epi8(static_cast<char>(first)), b = _mm256_add_epi8(a, one);
+    const __m256i a = every_byte(static_cast<unsigned>(first)), b = _mm256_add_epi8(a, one);
     const __m256i c = _mm256_add_epi8(b, one), d = _mm256_add_epi8(c, one);
     __m256i of_a = _mm256_setzero_si256(), of_b = of_a, of_c = of_a, of_d = of_a;
     for (std::size_t i = 0; i < vectors; ++i) {
-        const __m256i x = bytes_at(bytes + 32 * i);
+        const __m256i x = load_32(bytes + 32 * i);
         of_a = _mm256_sub_epi8(of_a, _mm256_cmpeq_epi8(x, a));
         of_b = _mm256_sub_epi8(of_b, _mm256_cmpeq_epi8(x, b));
         of_c = _mm256_sub_epi8(of_c, _mm256_cmpeq_epi8(x, c));
@@ -72,9 +70,9 @@ BIGSMALL_TARGET_AVX2 inline std::size_t count_vectors(const std::uint8_t* bytes,
     for (; left > few && value < least + most_compared && value + 4 <= 256; value += 4)
         left -= count_four(bytes, vectors, value, counts);
     if (left == 0) return 0; // as there is no value left, or nobody has one
-    const __m256i limit = _mm256_set1_epi8(static_cast<char>(value));
+    const __m256i limit = every_byte(static_cast<unsigned>(value));
     for (std::size_t i = 0; i < vectors; ++i) {
-        std::uint32_t some = bytes_from(bytes_at(bytes + 32 * i), limit);
+        std::uint32_t some = not_below(load_32(bytes + 32 * i), limit);
         for (; some != 0; some &= some - 1)
             ++counts[bytes[32 * i + _tzcnt_u32(some)]];
     }
@@ -103,18 +101,18 @@ BIGSMALL_TARGET_AVX2 inline void remap(const std::uint8_t* symbols, std::size_t 
         const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(map + 16 * row));
         if (_mm_testz_si128(values, values) != 0) continue;
         rows[used] = _mm256_broadcastsi128_si256(values);
-        tags[used++] = _mm256_set1_epi8(static_cast<char>(16 * row));
+        tags[used++] = every_byte(static_cast<unsigned>(16 * row));
     }
     const __m256i above = _mm256_set1_epi8(0x70);
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
-        const __m256i x = bytes_at(symbols + i);
+        const __m256i x = load_32(symbols + i);
         __m256i found = _mm256_setzero_si256();
         for (std::size_t row = 0; row < used; ++row) {
             const __m256i index = _mm256_adds_epu8(_mm256_xor_si256(x, tags[row]), above);
             found = _mm256_or_si256(found, _mm256_shuffle_epi8(rows[row], index));
         }
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), found);
+        keep_32(out + i, found);
     }
     scalar::remap(symbols + i, count - i, map, out + i);
 }
