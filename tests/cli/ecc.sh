@@ -30,6 +30,29 @@ said "$err" "this directory has no bigsmall.index.json"
 expect 2 ecc model.bs -o -
 expect 2 ecc
 
+# Parity is not made again of what is damaged, as the old one shows; where nothing shows it, or a file was changed on
+# purpose, it is.
+cp model.bs.ecc good.ecc
+printf XXXX | dd of=model.bs bs=1 seek=1000 conv=notrunc 2>/dev/null
+expect 3 ecc model.bs -f
+said "$err" "model.bs: the file is damaged"
+same model.bs.ecc good.ecc
+echo lost >model.bs.ecc
+expect 0 ecc model.bs -f
+cp before.bs model.bs
+rm model.bs.ecc
+expect 0 ecc model.bs
+same model.bs.ecc good.ecc
+echo one >text
+expect 0 ecc text
+echo two >text
+touch -d "1 minute" text
+expect 0 ecc text -f
+expect 0 repair text --check
+echo one >text
+touch -d "2020-01-01" text
+expect 3 ecc text -f
+
 # Files that are no archives, however small.
 for bytes in 0 1 223 5000; do
     head -c $bytes model.bs >file
@@ -51,8 +74,9 @@ expect 0 compress model.safetensors --storage --ecc -f --json
 valid_json "$out" || fail "not JSON: $(cat "$out")"
 expect 0 repair model.bs --check
 # An older parity is never left beside a new archive, nor taken for one.
-expect 0 compress model.safetensors --inference -f
+expect 0 compress model.safetensors --inference -f --json
 absent model.bs.ecc
+grep -q '"model.bs.ecc"' "$out" || fail "removed_files: $(cat "$out")"
 echo mine >model.bs.ecc
 rm model.bs
 expect 6 compress model.safetensors
@@ -95,6 +119,27 @@ absent tree-bs/a.bs.ecc
 absent tree-bs/sub/b.bs.ecc
 absent tree-bs/config.json.ecc
 absent tree-bs/bigsmall.index.json.ecc
+# Nor beside what other commands replace.
+expect 0 ecc tree-bs
+expect 0 transcode tree-bs replaced
+expect 0 ecc replaced
+expect 0 transcode tree-bs replaced -f --json
+grep -q '"replaced/a.bs.ecc"' "$out" || fail "removed_files: $(cat "$out")"
+expect 0 verify replaced
+expect 4 repair replaced --check
+expect 0 reshard model.bs --output-dir parts --shards 3
+expect 0 ecc parts
+expect 0 reshard model.bs --output-dir parts --shards 2 -f
+[[ -z $(find parts -name '*.ecc') ]] || fail "left behind: $(find parts -name '*.ecc')"
+expect 0 transcode model.bs model.bsr
+expect 0 ecc model.bsr
+expect 0 transcode model.bs model.bsr -f
+absent model.bsr.ecc
+rm model.bsr
+echo mine >model.bsr.ecc
+expect 6 transcode model.bs model.bsr
+absent model.bsr
+find tree-bs -name '*.ecc' -delete
 # A file of the model is not taken for parity, nor overwritten or removed for it, whether it is parity or not.
 for mine in "echo mine" "cat made/config.json.ecc"; do
     $mine >tree/config.json.ecc

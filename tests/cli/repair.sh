@@ -221,6 +221,29 @@ expect 1 repair tree-bs --in-place
 said "$out" "tree-bs/config.json: the file was written after its parity"
 expect 0 repair tree-bs/config.json --in-place -f
 same_tree tree-bs whole
+# Also where links lead to the files.
+mkdir links && for file in whole/*.*; do ln -s ../"$file" links/; done && ln -s ../whole/sub links/sub
+expect 0 repair links --in-place
+# An index that migrate has written is no damage, nor is the old one put back.
+cp -rp whole moved
+expect 0 migrate moved --storage --no-backup
+cp moved/bigsmall.index.json new.json
+touch -d "1 minute" moved/bigsmall.index.json
+for how in --check --in-place; do
+    expect 1 repair moved $how
+    said "$out" "moved/bigsmall.index.json: the file was written after its parity"
+done
+same moved/bigsmall.index.json new.json
+# decompress says who is to be repaired.
+cp -rp whole broken
+printf zz | dd of=broken/sub/b.bs bs=1 seek=3000 conv=notrunc 2>/dev/null
+expect 3 decompress broken -o never
+said "$err" "'bigsmall repair broken/sub/b.bs' can bring back"
+expect 0 repair broken --in-place
+printf zz | dd of=broken/config.json bs=1 seek=9 conv=notrunc 2>/dev/null
+expect 3 decompress broken -o never
+said "$err" "'bigsmall repair broken/config.json' can bring back"
+absent never
 # Of what is left without parity is told; foreign files are passed over.
 rm tree-bs/config.json.ecc
 echo key >tree-bs/my.ecc

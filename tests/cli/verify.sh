@@ -186,7 +186,7 @@ expect 0 repair two-bs/1.bs --in-place
 printf Z | dd of=two-bs/2.bs.ecc bs=1 seek=3000 conv=notrunc 2>/dev/null
 for file in two-bs two-bs/2.bs; do
     expect 1 verify "$file"
-    said "$out" "its parity is not: make that again with 'bigsmall ecc -f'"
+    said "$out" "its parity is not: make that again with 'bigsmall ecc -f two-bs/2.bs'"
 done
 
 # What cannot even be opened is damaged like anything else, where it is an archive for sure.

@@ -11,6 +11,7 @@
 #include "commands/compress_base.hpp"
 #include "commands/compress_ecc.hpp"
 #include "commands/compress_resume.hpp"
+#include "commands/old_parity.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -108,14 +109,18 @@ void work(const request& asked, const arguments& given, compress_result& result)
         result.packed = archive::pack_to(asked.source, out, options, session.executor());
     } else {
         options.per_shard = asked.per_shard;
-        require_place_for_parity(asked.output, given);
+        if (!asked.per_shard) require_place_for_parity(asked.output, given);
         resume_notes notes(asked.output, given);
         options.resume.wanted = asked.resume;
         options.resume.listener = &notes;
         result.packed = pack_source(asked, options, session);
     }
+    std::vector<std::filesystem::path> written;
+    for (const archive::packed_file& file : result.packed.files)
+        written.push_back(file.path);
+    remove_old_parity(written, result.packed.removed_files);
     try {
-        result.parity = write_parity(result.packed, given, session);
+        if (given.has("ecc")) result.parity = write_parity(result.packed, given, session);
     } catch (error& failure) {
         failure.with_hint("the output is complete; 'bigsmall ecc' makes its parity");
         throw;
@@ -221,7 +226,7 @@ std::vector<json_field> fields() {
         {"files[].source_bytes", "integer", "source bytes that went into it"},
         {"files[].compressed_bytes", "integer", "its size"},
         {"removed_files", "array of strings",
-         "with --per-shard -f: what only the index of the older output listed; a file that was changed stays"},
+         "with --per-shard -f: what only the index of the older output listed (a file that was changed stays), and its parity"},
         {"elapsed_seconds", "number", "wall time, three places"}};
     for (const json_field& field : parity_fields())
         all.push_back(field);

@@ -21,12 +21,7 @@ struct parity_result {
 
 option_spec ecc_option();
 
-/// No parity of an older output may lie beside the new one: without -f it is in the way. `output` is a file, or a
-/// directory with --per-shard. Throws error(errc::exists).
-void require_place_for_parity(const std::filesystem::path& output, const arguments& given);
-
-/// Removes the parity that older outputs of the same names have left, and with --ecc makes that of each file that was
-/// written.
+/// Makes the parity of each file that was written.
 parity_result write_parity(const archive::pack_result& packed, const arguments& given, work_session& session);
 
 /// A line of the summary, or nothing when there is no parity.

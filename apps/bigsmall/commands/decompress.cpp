@@ -25,11 +25,12 @@ struct decompress_result {
 // What to do about an archive that is not restored as it is.
 [[noreturn]] void throw_with_hint(error failure, const std::string& source) {
     const errc code = failure.code();
-    // Of a tensor: without an index, say, there is nothing to be restored.
-    const bool of_tensor = !failure.tensor().empty();
-    if (of_tensor && (code == errc::corrupt || code == errc::truncated || code == errc::mismatch))
-        failure.with_hint(has_parity(source) ? "'bigsmall repair' can bring back what is damaged"
-                                             : "with --skip-damaged everything else is restored");
+    if (code != errc::corrupt && code != errc::truncated && code != errc::mismatch) throw failure;
+    const std::string damaged = has_parity(failure.file()) ? failure.file() : source;
+    if (has_parity(damaged))
+        failure.with_hint("'bigsmall repair " + printable(damaged) + "' can bring back what is damaged");
+    else if (!failure.tensor().empty()) // without an index, say, there is nothing to be restored
+        failure.with_hint("with --skip-damaged everything else is restored");
     throw failure;
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <bigsmall/archive/archive_files.hpp>
-#include <bigsmall/archive/protect.hpp>
+#include <bigsmall/archive/renew_parity.hpp>
 #include <bigsmall/io/file_source.hpp>
 
 #include "commands/work.hpp"
@@ -41,7 +41,9 @@ std::vector<fs::path> files_to_protect(const std::string& archive, const archive
     for (const fs::path& file : files) {
         std::error_code failed;
         if (fs::exists(fs::symlink_status(io::ecc_path(file), failed)))
-            throw error(errc::exists, "this is there already").in_file(io::ecc_path(file).string());
+            throw error(errc::exists, "this is there already")
+                .in_file(io::ecc_path(file).string())
+                .with_hint("-f makes the parity of all files again");
     }
     return files;
 }
@@ -59,7 +61,7 @@ ecc_result work(const arguments& given) {
     archive::run_options options;
     session.apply_to(options, given);
     const auto protect = [&](const fs::path& file, const fs::path& sidecar) {
-        const archive::protect_result made = archive::protect(file, sidecar, options, session.executor());
+        const archive::protect_result made = archive::renew_parity(file, sidecar, options, session.executor());
         result.made.file_bytes += made.file_bytes;
         result.made.sidecar_bytes += made.sidecar_bytes;
         result.written.push_back(sidecar);
@@ -117,7 +119,9 @@ command_spec ecc_command() {
              "bytes "
              "of these 255 lie far apart, so that a hole comes back, too: an eighth of the file, or 15 MiB of one "
              "above 120 MiB. The .ecc itself may be damaged as well.",
-             "Whoever changes FILE on purpose makes its parity again: 'repair' would undo the change, or refuse."},
+             "Whoever changes FILE on purpose makes its parity again: 'repair' would undo the change, or refuse. With "
+             "-f, the "
+             "parity of a FILE that is damaged, as that parity shows, is not replaced: repair it first."},
         .positionals = {{.name = "FILE", .help = "The file or the archive to protect. It is only read."}},
         .options = {{.name = "output",
                      .letter = 'o',

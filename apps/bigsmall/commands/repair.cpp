@@ -148,6 +148,7 @@ protected_files find_protected(const fs::path& directory) {
     return found;
 }
 
+// Written to only where there is something to repair; one that cannot be is no reason to leave the others as they are.
 repair_result repair_one_of_many(const fs::path& file, const repair_request& directory,
                                  const archive::repair_options& options, parallel::tbb_executor& executor) {
     repair_result result;
@@ -155,8 +156,11 @@ repair_result repair_one_of_many(const fs::path& file, const repair_request& dir
     result.asked.file = file.string();
     result.asked.sidecar = io::ecc_path(file).string();
     try {
-        return repair_file(result.asked, options, executor);
-    } catch (const error& failure) { // no reason to leave the others as they are
+        result.report = archive::check_parity(file, result.asked.sidecar, options, executor);
+        archive::require_no_other_version(result.report, file);
+        const bool whole = result.report.file_whole() && result.report.sidecar_whole();
+        return whole ? result : repair_file(result.asked, options, executor);
+    } catch (const error& failure) {
         if (failure.code() == errc::cancelled) throw;
         result.failure = failure.what();
         return result;

@@ -29,7 +29,8 @@ std::string sidecar_line(const repair_result& result) {
     if (report.sidecar_whole()) return {};
     std::string line = "  " + printable(result.asked.sidecar) + " is damaged itself";
     if (result.asked.mode == repair_mode::in_place && report.repairable()) return line + ": made again\n";
-    return line + (report.file_whole() ? ": make it again with 'bigsmall ecc -f'\n" : "\n");
+    return line + (report.file_whole() ? ": make it again with 'bigsmall ecc -f " + printable(result.asked.file) + "'\n"
+                                       : "\n");
 }
 
 std::string lost_lines(const repair_result& result) {

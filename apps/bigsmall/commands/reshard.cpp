@@ -5,6 +5,7 @@
 
 #include "commands/base_options.hpp"
 #include "commands/layout_options.hpp"
+#include "commands/old_parity.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
 
@@ -31,6 +32,7 @@ reshard_run work(const arguments& given) {
     options.base = base_of(given, session, options);
     result.done =
         archive::reshard({result.sources.begin(), result.sources.end()}, result.output, options, session.executor());
+    remove_old_parity(result.done.files, result.done.removed_files);
     result.seconds = session.finish();
     return result;
 }
@@ -94,7 +96,7 @@ std::vector<json_field> fields() {
             {"shards[].restored_bytes", "integer", "bytes of the .safetensors file that it restores"},
             {"files", "array of strings", "the files written"},
             {"removed_files", "array of strings",
-             "with -f: what only the index of the older output listed; a file that was changed stays"},
+             "with -f: what only the index of the older output listed (a file that was changed stays), and its parity"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 

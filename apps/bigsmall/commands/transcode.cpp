@@ -5,6 +5,7 @@
 
 #include <bigsmall/archive/transcode.hpp>
 
+#include "commands/old_parity.hpp"
 #include "commands/paths.hpp"
 #include "commands/work.hpp"
 #include "console/json.hpp"
@@ -59,12 +60,15 @@ arguments with_threads(arguments given) {
 }
 
 transcode_run work(const request& asked, const arguments& given) {
+    std::error_code ignored;
+    if (!fs::is_directory(asked.source, ignored)) require_place_for_parity(asked.output, given);
     work_session session(given, show_ratio::yes);
     archive::transcode_options options;
     session.apply_to(options, given);
     options.tune(point_of_mode(asked.mode));
     options.streams = asked.streams;
     transcode_run result{asked, archive::transcode(asked.source, asked.output, options, session.executor()), 0};
+    remove_old_parity(result.done.files, result.done.removed_files);
     result.seconds = session.finish();
     return result;
 }
@@ -130,7 +134,7 @@ std::vector<json_field> fields() {
             {"blocks", "integer", "new blocks; each was decoded again and compared"},
             {"files", "array of strings", "the files written"},
             {"removed_files", "array of strings",
-             "of a directory, with -f: what only the index of the older output listed; a file that was changed stays"},
+             "of a directory, with -f: what only the index of the older output listed (a file that was changed stays), and its parity"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 

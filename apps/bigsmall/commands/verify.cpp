@@ -161,7 +161,8 @@ bool only_parity(const archive::verify_report& report) {
 std::string advice(const verify_result& result) {
     if (result.report.ok) return {};
     if (only_parity(result.report))
-        return "The archive is as it was written; its parity is not: make that again with 'bigsmall ecc -f'.\n";
+        return "The archive is as it was written; its parity is not: make that again with 'bigsmall ecc -f " +
+               printable(fs::path(result.report.problems.front().file).replace_extension().string()) + "'.\n";
     if (const std::string file = repairable_file(result.report); !file.empty())
         return "There is parity: 'bigsmall repair " + printable(file) +
                " --check' tells whether it brings back what is damaged.\n";

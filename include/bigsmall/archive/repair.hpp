@@ -141,17 +141,21 @@ repair_report repair_with(const io::source& file, const io::ecc_sidecar& sidecar
 }
 
 /// What is no container does not say which version it is. Damage leaves its time as it was, and so it is older than its
-/// parity. Throws errc::mismatch when it is not.
-inline void require_written_before(const std::filesystem::path& file, const std::filesystem::path& sidecar) {
+/// parity; what is not may be another version.
+inline bool is_written_after(const std::filesystem::path& file, const std::filesystem::path& sidecar) {
     const file_stamp written = stamp_of(file), protected_at = stamp_of(sidecar);
-    if (std::tie(written.seconds, written.nanoseconds) <= std::tie(protected_at.seconds, protected_at.nanoseconds))
-        return;
+    return std::tie(written.seconds, written.nanoseconds) > std::tie(protected_at.seconds, protected_at.nanoseconds);
+}
+
+} // namespace detail
+
+/// Throws errc::mismatch when the file may be another version than its parity was made of.
+inline void require_no_other_version(const repair_report& report, const std::filesystem::path& file) {
+    if (!report.may_be_newer) return;
     throw error(errc::mismatch, "the file was written after its parity, which may be that of an older version")
         .in_file(file.string())
         .with_hint("if it is only a copy, repair it with -o OUT, or in place with -f");
 }
-
-} // namespace detail
 
 /// Reads a file and its sidecar and tells what is damaged, and what of it can be repaired. Nothing is written.
 /// Memory: 2 MiB, and 6 MiB per thread. Throws: errc::missing, errc::io when one of them cannot be opened;
@@ -162,8 +166,11 @@ repair_report check_parity(const std::filesystem::path& file, const std::filesys
                            const repair_options& options, E& e) {
     const io::file_source from(file);
     const io::ecc_sidecar parity(std::make_shared<io::file_source>(sidecar), from.size());
-    return detail::repair_with(
+    repair_report report = detail::repair_with(
         from, parity, options, [](std::uint64_t, bytes_view) {}, e);
+    report.may_be_newer =
+        !report.file_whole() && parity.identity().value_or(0) == 0 && detail::is_written_after(file, sidecar);
+    return report;
 }
 
 /// Writes the repaired file to `output`, which appears when all is written. Where something cannot be restored, what
@@ -199,10 +206,8 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
     {
         const io::file_source from(file);
         const io::ecc_sidecar parity(std::make_shared<io::file_source>(sidecar), from.size());
-        report = detail::repair_with(
-            from, parity, options, [](std::uint64_t, bytes_view) {}, e);
-        if (!report.file_whole() && parity.identity().value_or(0) == 0 && options.existing == io::if_exists::refuse)
-            detail::require_written_before(file, sidecar);
+        report = check_parity(file, sidecar, options, e);
+        if (options.existing == io::if_exists::refuse) require_no_other_version(report, file);
         if (!report.repairable()) return report;
         if (!report.file_whole()) {
             const auto write = [&](std::uint64_t offset, bytes_view bytes) {

@@ -22,15 +22,16 @@ struct byte_range {
 /// A cell is up to 4096 bytes with a checksum of their own; without parity, a part of a container: a block, a header
 /// ...
 struct repair_report {
-    std::uint64_t file_bytes = 0;       ///< that the file has when it is whole
-    std::uint64_t found_bytes = 0;      ///< that it has now
-    std::uint64_t cells = 0;            ///< of the file
-    std::uint64_t damaged_cells = 0;    ///< of the file: wrong, unreadable, missing, or not to be vouched for
-    std::uint64_t restored_cells = 0;   ///< of them: their bytes are known again
-    std::uint64_t parity_damaged = 0;   ///< cells of the parity that are damaged
-    std::uint64_t pages_damaged = 0;    ///< pages of checksums that are damaged
-    bool headers_ok = true;             ///< of the sidecar, and its size
-    std::vector<byte_range> lost;       ///< of the file, ascending: what cannot be restored
+    std::uint64_t file_bytes = 0;     ///< that the file has when it is whole
+    std::uint64_t found_bytes = 0;    ///< that it has now
+    std::uint64_t cells = 0;          ///< of the file
+    std::uint64_t damaged_cells = 0;  ///< of the file: wrong, unreadable, missing, or not to be vouched for
+    std::uint64_t restored_cells = 0; ///< of them: their bytes are known again
+    std::uint64_t parity_damaged = 0; ///< cells of the parity that are damaged
+    std::uint64_t pages_damaged = 0;  ///< pages of checksums that are damaged
+    bool headers_ok = true;           ///< of the sidecar, and its size
+    bool may_be_newer = false;        ///< it is not whole, but no container, and was written after its parity was made
+    std::vector<byte_range> lost;     ///< of the file, ascending: what cannot be restored
     std::set<std::string> lost_tensors; ///< that lie there, as far as a container says
     std::uint64_t lost_cells() const noexcept { return damaged_cells - restored_cells; }
 
