@@ -226,7 +226,8 @@ std::vector<json_field> fields() {
         {"files[].source_bytes", "integer", "source bytes that went into it"},
         {"files[].compressed_bytes", "integer", "its size"},
         {"removed_files", "array of strings",
-         "with --per-shard -f: what only the index of the older output listed (a file that was changed stays), and its parity"},
+         "with --per-shard -f: what only the index of the older output listed (a file that was changed stays), and its "
+         "parity"},
         {"elapsed_seconds", "number", "wall time, three places"}};
     for (const json_field& field : parity_fields())
         all.push_back(field);

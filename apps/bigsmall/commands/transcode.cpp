@@ -134,7 +134,8 @@ std::vector<json_field> fields() {
             {"blocks", "integer", "new blocks; each was decoded again and compared"},
             {"files", "array of strings", "the files written"},
             {"removed_files", "array of strings",
-             "of a directory, with -f: what only the index of the older output listed (a file that was changed stays), and its parity"},
+             "of a directory, with -f: what only the index of the older output listed (a file that was changed stays), "
+             "and its parity"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
