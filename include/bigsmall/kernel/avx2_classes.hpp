@@ -111,20 +111,13 @@ BIGSMALL_TARGET_AVX2 inline void sort_classes(const std::uint8_t* contexts, cons
 BIGSMALL_TARGET_AVX2 inline void unsort_two(const std::uint8_t* contexts, std::size_t count,
                                             const context_classes& classes, const std::uint8_t** next,
                                             std::uint8_t* symbols) noexcept {
-    const std::uint8_t *zeros = next[0], *ones = next[1];
     std::size_t i = 0;
     for (; i + 32 <= count; i += 32) {
         const std::uint32_t above = not_below(load_32(contexts + i), every_byte(classes.limits[0]));
-        weave_eight(above & 0xffu, children_at(zeros, ones, 0, 0), symbols + i);
-        weave_eight(above >> 8 & 0xffu, children_at(zeros, ones, 8, ones_of(above & 0xffu)), symbols + i + 8);
-        weave_eight(above >> 16 & 0xffu, children_at(zeros, ones, 16, ones_of(above & 0xffffu)), symbols + i + 16);
-        weave_eight(above >> 24, children_at(zeros, ones, 24, ones_of(above & 0xffffffu)), symbols + i + 24);
-        const std::size_t taken = ones_of(above);
-        ones += taken;
-        zeros += 32 - taken;
+        weave_32(above, next[0], next[1], symbols + i);
+        next[0] += 32 - ones_of(above);
+        next[1] += ones_of(above);
     }
-    next[0] = zeros;
-    next[1] = ones;
     scalar::unsort_classes(contexts + i, count - i, classes, next, symbols + i);
 }
 

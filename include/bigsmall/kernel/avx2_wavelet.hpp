@@ -80,21 +80,24 @@ BIGSMALL_TARGET_AVX2 inline __m128i children_at(const std::uint8_t* zeros, const
     return _mm_unpacklo_epi64(eight_at(zeros + (before - taken)), eight_at(ones + taken));
 }
 
+/// Weaves 32 symbols; a bit says which child has the next one.
+BIGSMALL_TARGET_AVX2 inline void weave_32(std::uint32_t bits, const std::uint8_t* zeros, const std::uint8_t* ones,
+                                          std::uint8_t* out) noexcept {
+    weave_eight(bits & 0xffu, children_at(zeros, ones, 0, 0), out);
+    weave_eight(bits >> 8 & 0xffu, children_at(zeros, ones, 8, ones_of(bits & 0xffu)), out + 8);
+    weave_eight(bits >> 16 & 0xffu, children_at(zeros, ones, 16, ones_of(bits & 0xffffu)), out + 16);
+    weave_eight(bits >> 24, children_at(zeros, ones, 24, ones_of(bits & 0xffffffu)), out + 24);
+}
+
 BIGSMALL_TARGET_AVX2 inline std::size_t weave(const std::uint8_t* bits, std::size_t count, const std::uint8_t* zeros,
                                               const std::uint8_t* ones, std::uint8_t* out) noexcept {
-    const std::uint8_t* const first_one = ones;
-    std::size_t i = 0;
+    std::size_t i = 0, taken = 0;
     for (; i + 32 <= count; i += 32) {
         const auto four = load_le<std::uint32_t>(bits + i / 8);
-        weave_eight(four & 0xffu, children_at(zeros, ones, 0, 0), out + i);
-        weave_eight(four >> 8 & 0xffu, children_at(zeros, ones, 8, ones_of(four & 0xffu)), out + i + 8);
-        weave_eight(four >> 16 & 0xffu, children_at(zeros, ones, 16, ones_of(four & 0xffffu)), out + i + 16);
-        weave_eight(four >> 24, children_at(zeros, ones, 24, ones_of(four & 0xffffffu)), out + i + 24);
-        const std::size_t taken = ones_of(four);
-        ones += taken;
-        zeros += 32 - taken;
+        weave_32(four, zeros + (i - taken), ones + taken, out + i);
+        taken += ones_of(four);
     }
-    return static_cast<std::size_t>(ones - first_one) + scalar::weave(bits + i / 8, count - i, zeros, ones, out + i);
+    return taken + scalar::weave(bits + i / 8, count - i, zeros + (i - taken), ones + taken, out + i);
 }
 
 /// Parts eight symbols, behind `before` others of which `taken` were ones.
