@@ -37,6 +37,9 @@ printf XXXX | dd of=model.bs bs=1 seek=1000 conv=notrunc 2>/dev/null
 expect 3 ecc model.bs -f
 said "$err" "model.bs: the file is damaged"
 same model.bs.ecc good.ecc
+touch -d "1 minute" model.bs
+head -c 64 /dev/zero | dd of=model.bs.ecc bs=1 conv=notrunc 2>/dev/null
+expect 3 ecc model.bs -f
 echo lost >model.bs.ecc
 expect 0 ecc model.bs -f
 cp before.bs model.bs
@@ -72,6 +75,7 @@ expect 2 compress model.safetensors -o - --ecc
 expect 6 compress model.safetensors --ecc
 expect 0 compress model.safetensors --storage --ecc -f --json
 valid_json "$out" || fail "not JSON: $(cat "$out")"
+[[ $(grep -c 'model.bs.ecc"' "$out") == 1 ]] || fail "made, and not removed: $(cat "$out")"
 expect 0 repair model.bs --check
 # An older parity is never left beside a new archive, nor taken for one.
 expect 0 compress model.safetensors --inference -f --json

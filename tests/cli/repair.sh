@@ -195,6 +195,7 @@ same_tree tree-bs damaged
 expect 0 repair tree-bs --in-place --json
 valid_json "$out" || fail "not JSON: $(cat "$out")"
 [[ $(grep -c '"repairable": true' "$out") == 5 ]] || fail "the directory and its files: $(cat "$out")"
+[[ $(grep -c '"whole": false' "$out") == 4 ]] || fail "what was repaired: $(cat "$out")"
 same_tree tree-bs whole
 expect 0 repair tree-bs --in-place
 # What cannot be repaired does not keep the others from it.
@@ -217,8 +218,13 @@ for file in config.json bigsmall.index.json; do touch -d "1 minute" tree-bs/$fil
 expect 0 repair tree-bs --in-place
 printf 'L' | dd of=tree-bs/config.json bs=1 seek=16 conv=notrunc 2>/dev/null
 touch -d "1 minute" tree-bs/config.json
-expect 1 repair tree-bs --in-place
+expect 1 repair tree-bs --in-place --json
+[[ $(json_value "$out" restored_pieces) == 0 ]] || fail "nothing was restored: $(cat "$out")"
+printf zz | dd of=tree-bs/bigsmall.index.json bs=1 seek=9 conv=notrunc 2>/dev/null
+touch -r whole/bigsmall.index.json tree-bs/bigsmall.index.json
+expect 1 repair tree-bs --in-place # nor does that keep others from being repaired
 said "$out" "tree-bs/config.json: the file was written after its parity"
+same tree-bs/bigsmall.index.json whole/bigsmall.index.json
 expect 0 repair tree-bs/config.json --in-place -f
 same_tree tree-bs whole
 # Also where links lead to the files.
@@ -238,12 +244,25 @@ same moved/bigsmall.index.json new.json
 cp -rp whole broken
 printf zz | dd of=broken/sub/b.bs bs=1 seek=3000 conv=notrunc 2>/dev/null
 expect 3 decompress broken -o never
-said "$err" "'bigsmall repair broken/sub/b.bs' can bring back"
+said "$err" "'bigsmall repair broken/sub/b.bs --check'"
+expect 1 repair broken/sub/b.bs --check
 expect 0 repair broken --in-place
 printf zz | dd of=broken/config.json bs=1 seek=9 conv=notrunc 2>/dev/null
 expect 3 decompress broken -o never
-said "$err" "'bigsmall repair broken/config.json' can bring back"
+said "$err" "'bigsmall repair broken/config.json --check'"
 absent never
+# Nor is it where times tell nothing: the containers know their versions.
+touch -d 2020-01-01 moved/bigsmall.index.json
+expect 1 repair moved --in-place
+said "$out" "moved/bigsmall.index.json: it differs from its parity, and other files here are of another version"
+same moved/bigsmall.index.json new.json
+# An index that is damaged and has no parity is told, whatever else is whole.
+cp -rp whole no-index
+rm no-index/bigsmall.index.json.ecc
+printf zz | dd of=no-index/bigsmall.index.json bs=1 seek=9 conv=notrunc 2>/dev/null
+expect 1 repair no-index --check
+said "$out" "no-index/bigsmall.index.json: "
+said "$out" "no-index: 3 of 4 files"
 # Of what is left without parity is told; foreign files are passed over.
 rm tree-bs/config.json.ecc
 echo key >tree-bs/my.ecc
@@ -254,6 +273,10 @@ said "$out" "1 other files of the archive have none"
 mkdir loose && cp good.bs loose/model.bs && echo key >loose/my.ecc
 expect 0 ecc loose/model.bs
 zeros loose/model.bs 1000 50
+zeros loose/model.bs.ecc 0 16 # it has its header twice
+ln -s loop.ecc loose/loop.ecc
+expect 1 repair loose --check
+said "$out" "loose/model.bs: damaged, can be repaired"
 expect 0 repair loose --in-place
 same loose/model.bs good.bs
 

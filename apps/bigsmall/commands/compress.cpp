@@ -115,12 +115,14 @@ void work(const request& asked, const arguments& given, compress_result& result)
         options.resume.listener = &notes;
         result.packed = pack_source(asked, options, session);
     }
-    std::vector<std::filesystem::path> written;
-    for (const archive::packed_file& file : result.packed.files)
-        written.push_back(file.path);
-    remove_old_parity(written, result.packed.removed_files);
     try {
+        std::vector<std::filesystem::path> written, &removed = result.packed.removed_files;
+        for (const archive::packed_file& file : result.packed.files)
+            written.push_back(file.path);
+        remove_old_parity(written, removed);
         if (given.has("ecc")) result.parity = write_parity(result.packed, given, session);
+        const std::set<std::filesystem::path> made(result.parity.files.begin(), result.parity.files.end());
+        std::erase_if(removed, [&](const std::filesystem::path& file) { return made.contains(file); });
     } catch (error& failure) {
         failure.with_hint("the output is complete; 'bigsmall ecc' makes its parity");
         throw;
@@ -226,8 +228,8 @@ std::vector<json_field> fields() {
         {"files[].source_bytes", "integer", "source bytes that went into it"},
         {"files[].compressed_bytes", "integer", "its size"},
         {"removed_files", "array of strings",
-         "with --per-shard -f: what only the index of the older output listed (a file that was changed stays), and its "
-         "parity"},
+         "with -f: what only the index of the older output listed (a file that was changed stays), and the parity of "
+         "what was replaced"},
         {"elapsed_seconds", "number", "wall time, three places"}};
     for (const json_field& field : parity_fields())
         all.push_back(field);

@@ -28,7 +28,8 @@ struct decompress_result {
     if (code != errc::corrupt && code != errc::truncated && code != errc::mismatch) throw failure;
     const std::string damaged = has_parity(failure.file()) ? failure.file() : source;
     if (has_parity(damaged))
-        failure.with_hint("'bigsmall repair " + printable(damaged) + "' can bring back what is damaged");
+        failure.with_hint("'bigsmall repair " + printable(damaged) +
+                          " --check' tells whether its parity brings back what is damaged");
     else if (!failure.tensor().empty()) // without an index, say, there is nothing to be restored
         failure.with_hint("with --skip-damaged everything else is restored");
     throw failure;

@@ -120,8 +120,9 @@ command_spec ecc_command() {
              "of these 255 lie far apart, so that a hole comes back, too: an eighth of the file, or 15 MiB of one "
              "above 120 MiB. The .ecc itself may be damaged as well.",
              "Whoever changes FILE on purpose makes its parity again: 'repair' would undo the change, or refuse. With "
-             "-f, the "
-             "parity of a FILE that is damaged, as that parity shows, is not replaced: repair it first."},
+             "-f, "
+             "parity is not replaced while it shows that FILE has been damaged: of an archive always, of another file "
+             "as long as its time is that of before."},
         .positionals = {{.name = "FILE", .help = "The file or the archive to protect. It is only read."}},
         .options = {{.name = "output",
                      .letter = 'o',

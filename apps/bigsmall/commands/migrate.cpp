@@ -97,7 +97,7 @@ exit_code run(const arguments& given) {
     const migrate_run result = work(given);
     for (const fs::path& parity : result.stale)
         print_to_user("warning: " + printable(parity.string()) +
-                      " is about the file that was there before: make it anew with 'bigsmall ecc'\n");
+                      " is about the file that was there before: make it anew with 'bigsmall ecc -f'\n");
     if (given.has("json"))
         print_json(json_of(result));
     else if (!given.has("quiet"))

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,6 +15,8 @@
 #include <bigsmall/archive/repair.hpp>
 #include <bigsmall/archive/repair_container.hpp>
 #include <bigsmall/archive/verify.hpp>
+#include <bigsmall/io/ecc/sidecar.hpp>
+#include <bigsmall/io/file_source.hpp>
 
 #include "commands/problems.hpp"
 #include "commands/repair_result.hpp"
@@ -117,74 +121,156 @@ repair_result repair_file(const repair_request& asked, const archive::repair_opt
     return result;
 }
 
+// Damaged or not, but not something else that has this ending.
+bool is_sidecar(const fs::path& path) {
+    try {
+        const io::ecc_sidecar opened(std::make_shared<io::file_source>(path), 0);
+        return true;
+    } catch (const error& failure) {
+        return failure.code() != errc::unsupported;
+    }
+}
+
 // For what is no archive, or has an index that cannot be read.
 std::vector<fs::path> files_beside_parity(const fs::path& directory) {
     std::vector<fs::path> found;
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory))
-        if (entry.path().extension() == ".ecc" && entry.is_regular_file() && is_parity(entry.path()))
-            found.push_back(entry.path().parent_path() / entry.path().stem());
+    std::error_code failed, unknown;
+    fs::recursive_directory_iterator at(directory, fs::directory_options::skip_permission_denied, failed);
+    for (; !failed && at != fs::recursive_directory_iterator(); at.increment(failed)) {
+        const fs::path& path = at->path();
+        if (path.extension() == ".ecc" && at->is_regular_file(unknown) && is_sidecar(path))
+            found.push_back(path.parent_path() / path.stem());
+    }
+    if (failed) throw error(errc::io, "cannot list the directory: " + failed.message()).in_file(directory.string());
     std::sort(found.begin(), found.end());
     return found;
 }
 
-struct protected_files {
-    std::vector<fs::path> with_parity;
-    std::vector<std::string> without; ///< that the archive has, too
-};
-
-protected_files find_protected(const fs::path& directory) {
-    protected_files found;
-    std::vector<fs::path> files;
-    try {
-        files = archive::files_of_archive(directory);
-    } catch (const error&) { // what is wrong with the index is told when it is looked at as a file
-        found.with_parity = files_beside_parity(directory);
-        return found;
-    }
-    found.with_parity = archive::files_with_parity(files);
-    const std::set<fs::path> looked_at(found.with_parity.begin(), found.with_parity.end());
-    for (const fs::path& file : files)
-        if (!looked_at.contains(file)) found.without.push_back(file.string());
-    return found;
-}
-
-// Written to only where there is something to repair; one that cannot be is no reason to leave the others as they are.
-repair_result repair_one_of_many(const fs::path& file, const repair_request& directory,
-                                 const archive::repair_options& options, parallel::tbb_executor& executor) {
+repair_result begin_result(const fs::path& file, const repair_request& directory) {
     repair_result result;
     result.asked = directory;
     result.asked.file = file.string();
     result.asked.sidecar = io::ecc_path(file).string();
-    try {
-        result.report = archive::check_parity(file, result.asked.sidecar, options, executor);
-        archive::require_no_other_version(result.report, file);
-        const bool whole = result.report.file_whole() && result.report.sidecar_whole();
-        return whole ? result : repair_file(result.asked, options, executor);
-    } catch (const error& failure) {
-        if (failure.code() == errc::cancelled) throw;
-        result.failure = failure.what();
-        return result;
-    }
-}
-
-directory_repair repair_directory(const repair_request& asked, const archive::repair_options& options,
-                                  parallel::tbb_executor& executor) {
-    directory_repair result;
-    result.asked = asked;
-    result.asked.sidecar.clear();
-    // First, so that it may tell what else there is.
-    const fs::path index = fs::path(asked.file) / archive::shard_index_name;
-    if (has_parity(index.string())) result.files.push_back(repair_one_of_many(index, asked, options, executor));
-    protected_files found = find_protected(asked.file);
-    for (const fs::path& file : found.with_parity)
-        if (file != index) result.files.push_back(repair_one_of_many(file, asked, options, executor));
-    result.without_parity = std::move(found.without);
-    if (result.files.empty())
-        throw error(errc::missing, "no file in this directory has parity")
-            .in_file(asked.file)
-            .with_hint("'bigsmall ecc' makes it while the files are whole; a single .bs may be repaired without");
     return result;
 }
+
+void fail(repair_result& result, const error& failure) {
+    if (failure.code() == errc::cancelled) throw failure;
+    result.report = {};
+    result.failure = failure.what();
+}
+
+// Files of a directory, in two rounds: nothing is written before all are looked at. One that cannot be repaired is no
+// reason to leave the others as they are.
+class directory_repairer {
+public:
+    directory_repairer(const repair_request& asked, const archive::repair_options& options,
+                       parallel::tbb_executor& executor)
+        : asked_(asked), options_(options), executor_(executor) {
+        asked_.sidecar.clear();
+    }
+
+    directory_repair run() {
+        directory_repair result;
+        result.asked = asked_;
+        for (const fs::path& file : find_files(result)) {
+            if (is_repaired_index(file)) {
+                result.files.push_back(*index_);
+            } else {
+                result.files.push_back(begin_result(file, asked_));
+                look_at(result.files.back());
+            }
+        }
+        if (result.files.empty())
+            throw error(errc::missing, "no file in this directory has parity")
+                .in_file(asked_.file)
+                .with_hint("'bigsmall ecc' makes it while the files are whole; a single .bs may be repaired without");
+        for (repair_result& file : result.files)
+            if (needs_repair(file)) repair(file);
+        return result;
+    }
+
+private:
+    bool is_repaired_index(const fs::path& file) const { return index_ && file == index_->asked.file; }
+
+    bool needs_repair(const repair_result& file) const {
+        return file.failure.empty() && !is_repaired_index(file.asked.file) &&
+               !(file.whole() && file.report.sidecar_whole());
+    }
+
+    bool can_read_index() const {
+        try {
+            archive::read_shard_index(asked_.file);
+            return true;
+        } catch (const error&) {
+            return false;
+        }
+    }
+
+    // An index that cannot be read is damaged for sure, and comes first because it tells what else there is.
+    std::vector<fs::path> find_files(directory_repair& result) {
+        const fs::path index = fs::path(asked_.file) / archive::shard_index_name;
+        const bool protected_index = has_parity(index.string());
+        if (protected_index && asked_.mode == repair_mode::in_place && !can_read_index()) {
+            index_ = begin_result(index, asked_);
+            repair(*index_);
+        }
+        try {
+            return files_of_index(result);
+        } catch (const error& failure) {
+            if (failure.code() != errc::missing && !protected_index) {
+                result.files.push_back(begin_result(index, asked_));
+                result.files.back().asked.sidecar.clear();
+                fail(result.files.back(), failure);
+            }
+            return files_beside_parity(asked_.file);
+        }
+    }
+
+    std::vector<fs::path> files_of_index(directory_repair& result) const {
+        const std::vector<fs::path> files = archive::files_of_archive(asked_.file);
+        const std::vector<fs::path> with_parity = archive::files_with_parity(files);
+        const std::set<fs::path> looked_at(with_parity.begin(), with_parity.end());
+        for (const fs::path& file : files)
+            if (!looked_at.contains(file)) result.without_parity.push_back(file.string());
+        return with_parity;
+    }
+
+    void look_at(repair_result& result) {
+        try {
+            result.report = archive::check_parity(result.asked.file, result.asked.sidecar, options_, executor_);
+            name_lost_tensors(result, options_, executor_);
+        } catch (const error& failure) {
+            other_version_ = other_version_ || failure.code() == errc::mismatch;
+            return fail(result, failure);
+        }
+        try {
+            archive::require_no_other_version(result.report, result.asked.file);
+        } catch (const error& failure) {
+            fail(result, failure);
+        }
+    }
+
+    void repair(repair_result& result) {
+        if (asked_.mode == repair_mode::check) return;
+        try {
+            if (other_version_ && !result.report.knows_version)
+                throw error(errc::mismatch, "it differs from its parity, and other files here are of another version "
+                                            "than theirs: nobody knows which is right")
+                    .in_file(result.asked.file)
+                    .with_hint("'bigsmall ecc -f' takes the files as they are");
+            result = repair_file(result.asked, options_, executor_);
+        } catch (const error& failure) {
+            fail(result, failure);
+        }
+    }
+
+    repair_request asked_;
+    const archive::repair_options& options_;
+    parallel::tbb_executor& executor_;
+    bool other_version_ = false;         ///< a container is not the one that its parity was made of
+    std::optional<repair_result> index_; ///< repaired before anything else could be found
+};
 
 template <class Result>
 exit_code answer(Result&& result, const arguments& given, work_session& session) {
@@ -209,7 +295,7 @@ exit_code run(const arguments& given) {
     for (const char* single : {"output", "from", "ecc", "force"})
         if (given.has(single))
             throw usage_error("--" + std::string(single) + " is for a single file, not for a directory");
-    return answer(repair_directory(asked, options, session.executor()), given, session);
+    return answer(directory_repairer(asked, options, session.executor()).run(), given, session);
 }
 
 std::vector<option_spec> options() {

@@ -180,7 +180,8 @@ std::vector<json_field> repair_fields() {
             {"lost[].offset", "integer", "first byte in FILE"},
             {"lost[].bytes", "integer", "how many"},
             {"lost_tensors", "array of strings", "the tensors of an archive that are damaged for that"},
-            {"failure", "string or null", "of a directory: why one of its files could not be looked at"},
+            {"failure", "string or null",
+             "of a directory: why one of its files could not be looked at, or is left as it is"},
             {"files", "array",
              "of a directory: an object for each file that has parity, with file, ecc ... failure as "
              "above, which tell of all of them together; else empty"},

@@ -81,23 +81,25 @@ exit_code run(const arguments& given) {
 }
 
 std::vector<json_field> fields() {
-    return {{"command", "string", "\"reshard\""},
-            {"sources", "array of strings", "the sources, as given"},
-            {"output", "string", "DIR as given"},
-            {"source_bytes", "integer", "bytes of the archives that were read"},
-            {"written_bytes", "integer", "bytes of all files written"},
-            {"tensors", "integer", "tensors; each was decoded from its new file, and its MD5 was that of its receipt"},
-            {"reencoded_tensors", "integer", "0: blocks are copied"},
-            {"original", "boolean", "whether joining gives a file that was compressed once, rather than one made anew"},
-            {"shards", "array of objects", "the containers written, in order"},
-            {"shards[].file", "string", "the container"},
-            {"shards[].tensors", "integer", "tensors in it"},
-            {"shards[].stored_bytes", "integer", "its bytes"},
-            {"shards[].restored_bytes", "integer", "bytes of the .safetensors file that it restores"},
-            {"files", "array of strings", "the files written"},
-            {"removed_files", "array of strings",
-             "with -f: what only the index of the older output listed (a file that was changed stays), and its parity"},
-            {"elapsed_seconds", "number", "wall time, three places"}};
+    return {
+        {"command", "string", "\"reshard\""},
+        {"sources", "array of strings", "the sources, as given"},
+        {"output", "string", "DIR as given"},
+        {"source_bytes", "integer", "bytes of the archives that were read"},
+        {"written_bytes", "integer", "bytes of all files written"},
+        {"tensors", "integer", "tensors; each was decoded from its new file, and its MD5 was that of its receipt"},
+        {"reencoded_tensors", "integer", "0: blocks are copied"},
+        {"original", "boolean", "whether joining gives a file that was compressed once, rather than one made anew"},
+        {"shards", "array of objects", "the containers written, in order"},
+        {"shards[].file", "string", "the container"},
+        {"shards[].tensors", "integer", "tensors in it"},
+        {"shards[].stored_bytes", "integer", "its bytes"},
+        {"shards[].restored_bytes", "integer", "bytes of the .safetensors file that it restores"},
+        {"files", "array of strings", "the files written"},
+        {"removed_files", "array of strings",
+         "with -f: what only the index of the older output listed (a file that was changed stays), and the parity of "
+         "what was replaced"},
+        {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
 std::vector<option_spec> options() {

@@ -120,23 +120,24 @@ exit_code run(const arguments& words) {
 }
 
 std::vector<json_field> fields() {
-    return {{"command", "string", "\"transcode\""},
-            {"source", "string", "IN as given"},
-            {"output", "string", "the file or directory written"},
-            {"mode", "string", "ratio, balanced or speed"},
-            {"operating_point", "string", "storage, balanced or inference: what the mode means"},
-            {"n_streams", "integer", "the value of --n-streams, or 1"},
-            {"source_bytes", "integer", "bytes of the archive that was read"},
-            {"written_bytes", "integer", "bytes of the archive that was written"},
-            {"raw_bytes", "integer", "bytes of the files that both restore"},
-            {"tensors", "integer", "tensors; the MD5 of each was that of its receipt"},
-            {"reencoded_tensors", "integer", "tensors encoded anew; the others are stored as one of these"},
-            {"blocks", "integer", "new blocks; each was decoded again and compared"},
-            {"files", "array of strings", "the files written"},
-            {"removed_files", "array of strings",
-             "of a directory, with -f: what only the index of the older output listed (a file that was changed stays), "
-             "and its parity"},
-            {"elapsed_seconds", "number", "wall time, three places"}};
+    return {
+        {"command", "string", "\"transcode\""},
+        {"source", "string", "IN as given"},
+        {"output", "string", "the file or directory written"},
+        {"mode", "string", "ratio, balanced or speed"},
+        {"operating_point", "string", "storage, balanced or inference: what the mode means"},
+        {"n_streams", "integer", "the value of --n-streams, or 1"},
+        {"source_bytes", "integer", "bytes of the archive that was read"},
+        {"written_bytes", "integer", "bytes of the archive that was written"},
+        {"raw_bytes", "integer", "bytes of the files that both restore"},
+        {"tensors", "integer", "tensors; the MD5 of each was that of its receipt"},
+        {"reencoded_tensors", "integer", "tensors encoded anew; the others are stored as one of these"},
+        {"blocks", "integer", "new blocks; each was decoded again and compared"},
+        {"files", "array of strings", "the files written"},
+        {"removed_files", "array of strings",
+         "with -f: what only the index of the older output listed (a file that was changed stays), and the parity of "
+         "what was replaced"},
+        {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
 std::vector<option_spec> options() {

@@ -118,8 +118,7 @@ bool has_changed(const fs::path& file, const archive::verify_options& options, p
 bool is_damage(const error& failure, const request& asked, const archive::verify_options& options,
                parallel::tbb_executor& executor) {
     const fs::path file = failure.file();
-    std::error_code unknown;
-    if (file != asked.file && !fs::equivalent(file.parent_path(), asked.file, unknown)) return false;
+    if (file != asked.file && file != fs::path(asked.file) / archive::shard_index_name) return false;
     if (failure.code() == errc::unsupported) return has_changed(file, options, executor);
     return failure.code() == errc::corrupt || failure.code() == errc::truncated;
 }

@@ -14,7 +14,8 @@ namespace bigsmall::archive {
 
 namespace detail {
 
-/// By its parity, if that can be read and is not of another version.
+/// By its parity, if that can be used and is not of another version. What is no container may have been changed on
+/// purpose if it was written after its parity, of which the sidecar must tell that it is no container.
 template <parallel::executor E>
 bool is_damaged(const std::filesystem::path& file, const std::filesystem::path& sidecar, const run_options& options,
                 E& e) {
@@ -22,9 +23,11 @@ bool is_damaged(const std::filesystem::path& file, const std::filesystem::path& 
     static_cast<run_options&>(how) = options;
     try {
         const repair_report found = check_parity(file, sidecar, how, e);
-        return !found.file_whole() && !found.may_be_newer;
+        return !found.file_whole() && !(found.may_be_newer && found.headers_ok);
     } catch (const error& failure) {
-        if (failure.code() == errc::cancelled || failure.code() == errc::missing) throw;
+        const bool unusable = failure.code() == errc::unsupported || failure.code() == errc::corrupt ||
+                              failure.code() == errc::truncated || failure.code() == errc::mismatch;
+        if (!unusable) throw;
         return false;
     }
 }
@@ -41,7 +44,7 @@ protect_result renew_parity(const std::filesystem::path& file, const std::filesy
         detail::is_damaged(file, sidecar, options, e))
         throw error(errc::mismatch, "the file is damaged, and nothing but its parity of before tells how it was")
             .in_file(file.string())
-            .with_hint("'bigsmall repair' brings it back; without " + sidecar.string() +
+            .with_hint("'bigsmall repair --check' tells whether that brings it back; without " + sidecar.string() +
                        " the file is protected as it is now");
     return protect(file, sidecar, options, e);
 }

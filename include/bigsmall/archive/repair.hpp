@@ -168,8 +168,8 @@ repair_report check_parity(const std::filesystem::path& file, const std::filesys
     const io::ecc_sidecar parity(std::make_shared<io::file_source>(sidecar), from.size());
     repair_report report = detail::repair_with(
         from, parity, options, [](std::uint64_t, bytes_view) {}, e);
-    report.may_be_newer =
-        !report.file_whole() && parity.identity().value_or(0) == 0 && detail::is_written_after(file, sidecar);
+    report.knows_version = parity.identity().value_or(0) != 0;
+    report.may_be_newer = !report.file_whole() && !report.knows_version && detail::is_written_after(file, sidecar);
     return report;
 }
 
@@ -202,24 +202,21 @@ repair_report repair_in_place(const std::filesystem::path& file, const std::file
                               const repair_options& options, E& e, io::file_operations& operations) {
     io::in_place_file target(file, operations);
     require_no_pending_change(file);
-    repair_report report;
-    {
+    repair_report report = check_parity(file, sidecar, options, e);
+    if (options.existing == io::if_exists::refuse) require_no_other_version(report, file);
+    if (!report.repairable()) return report;
+    if (!report.file_whole()) {
         const io::file_source from(file);
         const io::ecc_sidecar parity(std::make_shared<io::file_source>(sidecar), from.size());
-        report = check_parity(file, sidecar, options, e);
-        if (options.existing == io::if_exists::refuse) require_no_other_version(report, file);
-        if (!report.repairable()) return report;
-        if (!report.file_whole()) {
-            const auto write = [&](std::uint64_t offset, bytes_view bytes) {
-                if (target.size() < parity.layout().file_bytes()) target.resize(parity.layout().file_bytes());
-                target.write(offset, bytes);
-            };
-            report = detail::repair_with(from, parity, options, write, e);
-            if (report.repairable() && target.size() != report.file_bytes) target.resize(report.file_bytes);
-            target.flush();
-            if (!report.repairable()) return report; // it has lost more meanwhile
-            target.restore_times();                  // by which its parity knows it
-        }
+        const auto write = [&](std::uint64_t offset, bytes_view bytes) {
+            if (target.size() < parity.layout().file_bytes()) target.resize(parity.layout().file_bytes());
+            target.write(offset, bytes);
+        };
+        report = detail::repair_with(from, parity, options, write, e);
+        if (report.repairable() && target.size() != report.file_bytes) target.resize(report.file_bytes);
+        target.flush();
+        if (!report.repairable()) return report; // it has lost more meanwhile
+        target.restore_times();                  // by which its parity knows it
     }
     if (report.sidecar_whole()) return report;
     run_options over = options;

@@ -30,7 +30,8 @@ struct repair_report {
     std::uint64_t parity_damaged = 0; ///< cells of the parity that are damaged
     std::uint64_t pages_damaged = 0;  ///< pages of checksums that are damaged
     bool headers_ok = true;           ///< of the sidecar, and its size
-    bool may_be_newer = false;        ///< it is not whole, but no container, and was written after its parity was made
+    bool knows_version = false;       ///< the sidecar is known to be that of this container as it was written
+    bool may_be_newer = false;        ///< not whole, of no version that is known, and written after its parity was made
     std::vector<byte_range> lost;     ///< of the file, ascending: what cannot be restored
     std::set<std::string> lost_tensors; ///< that lie there, as far as a container says
     std::uint64_t lost_cells() const noexcept { return damaged_cells - restored_cells; }
