@@ -191,7 +191,7 @@ resumed_faults() {
         [[ ${BIGSMALL_FAULTS:-} == all ]] && step=1
         for ((at = 1; at <= total; at += step)); do
             run_with "$kind" "$at" "$@" --resume
-            [[ ! -e box/out.bs ]] || cmp -s box/out.bs wanted ||
+            [[ ! -e box/out.bs ]] || diff -rq box/out.bs wanted >/dev/null ||
                 fail "--resume, $kind at call $at ($met): the output is there and is not right"
             case $kind in
             eintr | short) ((code == 0)) || fail "--resume, $kind at call $at ($met): exit code $code: $(head -c 300 "$err")" ;;
@@ -204,9 +204,9 @@ resumed_faults() {
             run_with none 0 "$@" --resume
             # Refused where the output has its name already.
             ((code == 0 || code == 6)) || fail "--resume after $kind at call $at: exit code $code: $(head -c 300 "$err")"
-            cmp -s box/out.bs wanted || fail "--resume after $kind at call $at: the output is not right"
-            [[ -z $(find box -mindepth 1 ! -name out.bs) ]] ||
-                fail "--resume after $kind at call $at: left behind $(find box -mindepth 1 ! -name out.bs | tr '\n' ' ')"
+            diff -rq box/out.bs wanted >/dev/null || fail "--resume after $kind at call $at: the output is not right"
+            [[ -z $(find box -mindepth 1 -maxdepth 1 ! -name out.bs) ]] ||
+                fail "--resume after $kind at call $at: left behind $(find box -mindepth 1 -maxdepth 1 ! -name out.bs | tr '\n' ' ')"
             tries=$((tries + 1))
             tried[$kind]=$((${tried[$kind]:-0} + 1))
             rm -rf box && mkdir box
@@ -215,6 +215,7 @@ resumed_faults() {
     [[ $(sums_of in) == "$inputs" ]] || fail "--resume: an input has changed"
 }
 resumed_faults compress ../in/directory -o out.bs
+resumed_faults compress ../in/directory --per-shard -o out.bs
 resumed_faults compress ../in/tuned.safetensors --delta-from ../in/model.safetensors -o out.bs
 
 for kind in "${!tried[@]}"; do note "$kind: ${tried[$kind]} runs"; done

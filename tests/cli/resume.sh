@@ -163,10 +163,61 @@ done
 ((refused)) || fail "a second run was not refused: exit code $code: $(cat "$err")"
 absent out.bs.progress
 
+# A directory of outputs: the same, of each container that is begun or done.
+expect 0 compress model --per-shard -o shards.whole
+took=$((took * 2))
+kills=0 resumed=0
+while ((kills < ${BIGSMALL_KILLS:-60} && SECONDS < 400)); do
+    rm -rf shards shards.progress
+    for ((k = 0; k < 1 + RANDOM % 8; k++)); do
+        "$BIGSMALL" compress model -o shards --per-shard --resume --threads $((1 + RANDOM % 4)) >"$out" 2>"$err" &
+        pid=$!
+        sleep "$(printf '0.%06d' $(((RANDOM * 32768 + RANDOM) % (took < 900000 ? took : 900000))))"
+        kill -KILL "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+        kills=$((kills + 1))
+        ! grep -qF "bigsmall: continuing: " "$err" || resumed=$((resumed + 1))
+        [[ ! -e shards ]] || break
+    done
+    if [[ -e shards ]]; then
+        [[ ! -e shards.progress ]] || expect 6 compress model -o shards --per-shard --resume
+    else
+        expect 0 compress model -o shards --per-shard --resume
+        ! grep -qF "bigsmall: continuing: " "$err" || resumed=$((resumed + 1))
+    fi
+    diff -r shards shards.whole >/dev/null || fail "per shard: other files: $(diff -rq shards shards.whole)"
+    absent shards.progress
+done
+note "per shard: $kills kills; $resumed runs went on with another one"
+((resumed > kills / 10)) || fail "hardly any run per shard has gone on with another one: $resumed, $kills kills"
+
+rm -rf shards
+code=0
+(ulimit -f $(($(stat -c %s shards.whole/part-3.bs) / 1024 * 4 / 5)) &&
+    exec env --default-signal=XFSZ "$BIGSMALL" compress model -o shards --per-shard --resume) >"$out" 2>"$err" || code=$?
+((code == 4)) || fail "a full disk, per shard: exit code $code, not 4: $(cat "$err")"
+said "$err" "bigsmall: error: shards/part-3.bs: "
+said "$err" "hint: what is done is kept in shards.progress"
+absent shards
+expect 0 compress model -o other-shards --per-shard
+absent shards
+expect 0 compress model -o shards --per-shard -q # not used, and told
+said "$err" "an unfinished run has left shards.progress"
+rm -rf shards other-shards
+touch -d '2001-01-02' model/part-1.safetensors
+expect 0 compress model -o shards --per-shard --resume --json
+said "$err" 'of no use for "part-1.bs": "part-1.safetensors" has changed; starting over'
+said "$err" "bigsmall: continuing: "
+(($(json_value "$out" resumed_bytes) > 1000000)) || fail "resumed_bytes, per shard: $(cat "$out")"
+diff -r shards shards.whole >/dev/null || fail "per shard, after a change: $(diff -rq shards shards.whole)"
+absent shards.progress
+expect 6 compress model -o shards --per-shard --resume
+expect 0 compress model -o shards --per-shard --resume -f
+diff -r shards shards.whole >/dev/null || fail "per shard, over an older output: $(diff -rq shards shards.whole)"
+
 # What cannot be.
 expect 2 compress model -o - --resume
 said "$err" "--resume keeps what is done beside the output"
-expect 2 compress model --per-shard -o shards --resume
 expect 6 compress model -o out.bs --resume
 mkdir -p new.bs.progress && echo precious >new.bs.progress/file
 expect 6 compress model -o new.bs --resume

@@ -71,9 +71,6 @@ request read_request(const arguments& given) {
         throw usage_error("--ecc writes a file beside the output, and standard output has no such place");
     if (asked.to_stdout && asked.resume)
         throw usage_error("--resume keeps what is done beside the output, and standard output has no such place");
-    if (asked.per_shard && asked.resume)
-        throw usage_error("--resume does not know --per-shard yet",
-                          "write one file with --resume, of which 'bigsmall reshard' makes shards");
     if (asked.to_stdout && given.has("json")) throw usage_error("--json and '-o -' both want standard output");
     if (given.has("output") && asked.output.empty()) throw usage_error("--output needs a name");
     if (asked.output.empty()) asked.output = default_archive(asked.source, asked.per_shard, directory).string();
@@ -260,9 +257,9 @@ std::vector<option_spec> options() {
                  "anyway."},
         {.name = "resume",
          .help = "Keep what is done in the directory OUT.progress, and go on from there when it is there "
-                 "already: after a kill, a power cut, a full disk. The file is the same, byte for byte, as that "
-                 "of a run that nothing stopped. A source that has changed is compressed from the beginning. "
-                 "SIGTERM ends such a run with exit code 75."}};
+                 "already: after a kill, a power cut, a full disk. The output is the same, byte for byte, as that "
+                 "of a run that nothing stopped. A source that has changed is compressed from the beginning, with "
+                 "--per-shard the shards of it that have changed. SIGTERM ends such a run with exit code 75."}};
     all.push_back(ecc_option());
     for (const option_spec& option : base_options())
         all.push_back(option);

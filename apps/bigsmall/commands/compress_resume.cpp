@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include <bigsmall/io/printable.hpp>
 #include <bigsmall/io/progress_directory.hpp>
 
 #include "console/format.hpp"
@@ -14,12 +15,14 @@
 namespace bigsmall::app {
 namespace {
 
-// With a log and a payload, as every run has them that has done something.
+// With a log and a payload, as every run has them that has done something, or with directories of them.
 bool is_kept(const std::string& output) {
     const std::filesystem::path directory = io::progress_path(output);
     std::error_code failed;
-    return std::filesystem::is_regular_file(directory / io::progress_log_name, failed) &&
-           std::filesystem::is_regular_file(directory / io::progress_payload_name, failed);
+    const bool file = std::filesystem::is_regular_file(directory / io::progress_log_name, failed) &&
+                      std::filesystem::is_regular_file(directory / io::progress_payload_name, failed);
+    return file || (std::filesystem::is_directory(directory / io::progress_logs_name, failed) &&
+                    std::filesystem::is_directory(directory / io::progress_payloads_name, failed));
 }
 
 std::string directory_of(const std::string& output) { return io::progress_path(output).string(); }
@@ -28,7 +31,8 @@ std::string directory_of(const std::string& output) { return io::progress_path(o
 
 void resume_notes::on_resume(const archive::resume_event& event) {
     if (event.happened == archive::resume_event::what::started_over)
-        tell("what an unfinished run has left in " + directory_of(output_) + " is of no use: " + event.reason +
+        tell("what an unfinished run has left in " + directory_of(output_) + " is of no use" +
+             (event.container.empty() ? "" : " for " + io::in_quotes(event.container)) + ": " + event.reason +
              "; starting over");
     else if (!given_.has("quiet"))
         tell("continuing: " + with_thousands(event.source_bytes) + " bytes of the source are compressed already");

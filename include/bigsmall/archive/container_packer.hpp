@@ -34,10 +34,8 @@ namespace bigsmall::archive::detail {
 /// references to it.
 class container_packer {
 public:
-    /// With `progress`, one container that can be resumed: it must then be written to progress->payload().
-    container_packer(const pack_plan& plan, const pack_options& options, const patch_plan& patch,
-                     pack_progress* progress = nullptr)
-        : plan_(plan), options_(options), patch_(patch), progress_(progress), differences_(patch, options) {}
+    container_packer(const pack_plan& plan, const pack_options& options, const patch_plan& patch)
+        : plan_(plan), options_(options), patch_(patch), differences_(patch, options) {}
 
     /// What the container is called by its siblings; member paths are written relative to `folder`, a prefix
     /// of theirs that ends in '/' or is empty.
@@ -46,15 +44,18 @@ public:
         std::string folder;
     };
 
-    /// Writes members [first, last) as one container and returns its index.
+    /// Writes members [first, last) as one container and returns its index. With `progress`, one that can be resumed:
+    /// `to` must then be progress->payload().
     template <parallel::executor E>
-    io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {}) {
+    io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {},
+                            pack_progress* progress = nullptr) {
+        progress_ = progress;
         const std::vector<planned_bundle> bundles =
             bundle_planner(plan_, first, last, options_, patch_.contents()).run(e);
         io::container_index index = skeleton(first, last, name);
         if (patch_.model() != nullptr) index.base_files = differences_.base_files(e);
         add_bundles(bundles, index);
-        if (progress_ != nullptr) progress_->begin(progress_header(index, first, last));
+        if (progress_ != nullptr) progress_->begin(progress_header(index, first, last), last - 1);
         io::container_writer writer(to, io::required_features(index));
         write_bundles(bundles, index, writer, e);
         pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, without_blocks(bundles));
@@ -218,6 +219,7 @@ private:
         digest.add(index);
         for (std::uint32_t content = 0; content < plan_.contents.size(); ++content)
             digest.add(patch_, content);
+        if (first > 0) digest.add_numbers(first, plan_.members[first]);
         header.plan = digest.finish();
         for (std::uint32_t m = first; m < last; ++m) {
             const source_file& file = plan_.members[m].file;
@@ -288,7 +290,7 @@ private:
     const pack_plan& plan_;
     const pack_options& options_;
     const patch_plan& patch_;
-    pack_progress* progress_; ///< null: the run cannot be resumed
+    pack_progress* progress_ = nullptr; ///< null: the run cannot be resumed
     parallel::object_pool<scratch> memories_;
     difference_coder differences_;
     std::unordered_map<std::uint32_t, std::uint32_t> numbers_;

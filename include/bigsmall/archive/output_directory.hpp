@@ -28,7 +28,17 @@ public:
     /// no directory; errc::invalid_argument for the latter when it is replace; errc::missing when its parent is
     /// missing; errc::io.
     output_directory(const std::filesystem::path& target, io::if_exists existing)
-        : target_(without_trailing_slash(target)), existing_(existing) {
+        : output_directory(target, existing, {}) {
+        make_staging();
+    }
+
+    /// The files are written into the directory `kept`, on the same file system as the target, and stay there without a
+    /// commit. The caller makes it. Throws: the same.
+    output_directory(const std::filesystem::path& target, io::if_exists existing, std::filesystem::path kept)
+        : target_(without_trailing_slash(target)),
+          staging_(std::move(kept)),
+          existing_(existing),
+          keep_(!staging_.empty()) {
         namespace fs = std::filesystem;
         std::error_code failed;
         merge_ = fs::is_directory(target_, failed);
@@ -38,7 +48,6 @@ public:
         if (merge_ && existing_ == io::if_exists::refuse && !fs::is_empty(target_, failed))
             throw error(errc::exists, "the output directory is there already and is not empty")
                 .in_file(target_.string());
-        make_staging();
     }
 
     output_directory(const output_directory&) = delete;
@@ -46,7 +55,7 @@ public:
 
     ~output_directory() {
         std::error_code ignored;
-        if (!committed_) std::filesystem::remove_all(staging_, ignored);
+        if (!committed_ && !keep_) std::filesystem::remove_all(staging_, ignored);
     }
 
     /// Where to write the file that is to be called `name` (relative, safe, '/' between parts). Makes the
@@ -54,6 +63,10 @@ public:
     std::filesystem::path place(const std::string& name) {
         const std::filesystem::path path = staging_ / name;
         make_directories(staging_, std::filesystem::path(name).parent_path());
+        // An earlier run may have put it there, and nobody knows what of that is on the disk.
+        if (keep_)
+            for (auto at = path.parent_path(); at != staging_; at = at.parent_path())
+                changed_.insert(at);
         names_.push_back(name);
         return path;
     }
@@ -100,11 +113,13 @@ private:
                       static_cast<unsigned>(random()));
         const std::string stem = merge_ ? "bigsmall" : target_.filename().string().substr(0, 200);
         // Inside an existing target, which may be the root of a file system, else beside the new one.
-        staging_ = (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
+        std::filesystem::path hidden =
+            (merge_ ? target_ : target_.parent_path()) / ("." + stem + "." + digits.data() + ".partial");
         std::error_code failed;
-        if (!std::filesystem::create_directory(staging_, failed))
+        if (!std::filesystem::create_directory(hidden, failed))
             throw io::detail::system_error("create the output directory", target_.string(),
                                            failed ? failed.value() : EEXIST);
+        staging_ = std::move(hidden); // from now on the destructor removes it
     }
 
     /// Makes `below`, relative to `root`, and remembers what has got a new entry: a directory's entries survive a power
@@ -171,6 +186,7 @@ private:
     io::if_exists existing_;
     std::vector<std::string> names_;
     std::set<std::filesystem::path> changed_; ///< directories with entries that are not flushed yet
+    bool keep_;                               ///< what is in staging_ outlives this
     bool merge_ = false;
     bool committed_ = false;
 };

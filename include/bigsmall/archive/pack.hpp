@@ -21,6 +21,7 @@
 #include <bigsmall/archive/patch_plan.hpp>
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/archive/unfinished_output.hpp>
 #include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/progress_directory.hpp>
 #include <bigsmall/io/progress_payload.hpp>
@@ -41,9 +42,9 @@ pack_result pack_tree(const std::filesystem::path& source, const source_tree& tr
     find_duplicates(plan, duplicate_scope::everywhere, bundle_limit(options), options, e);
     patch_plan patch;
     if (options.base) patch = patch_planner(plan, options).run(source, e);
-    container_packer packer(plan, options, patch, progress);
+    container_packer packer(plan, options, patch);
     const std::uint64_t before = output.position();
-    packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e);
+    packer.run(0, static_cast<std::uint32_t>(plan.members.size()), output, e, {}, progress);
     if (options.base) options.base->require_unchanged();
     pack_result result = count_tensors(plan);
     if (options.base) result.patch = packer.patch_result();
@@ -60,23 +61,26 @@ pack_result pack_resumable(const std::filesystem::path& source, const source_tre
     try {
         io::detail::check_output(output, options.existing, output.string());
     } catch (...) {
-        pack_progress::remove_if_committed(output, options);
+        unfinished_output::remove_if_committed(output, options);
         throw;
     }
-    pack_progress progress(output, options);
+    unfinished_output unfinished(output, options);
+    pack_progress progress = unfinished.container();
     try {
         pack_result result;
         try {
             result = pack_tree(source, tree, progress.payload(), options, e, &progress);
         } catch (const io::stale_progress& stale) {
-            progress.start_over(stale);
+            progress.forget();
+            unfinished.start_over(stale);
             result = pack_tree(source, tree, progress.payload(), options, e, &progress);
         }
-        progress.commit(output);
-        result.resumed_bytes = progress.resumed_bytes();
+        progress.payload().commit(output, options.existing);
+        unfinished.directory().remove();
+        result.resumed_bytes = unfinished.resumed_bytes();
         return result;
     } catch (...) {
-        progress.keep();
+        progress.has_something() ? progress.try_flush() : unfinished.try_remove();
         throw;
     }
 }
@@ -121,18 +125,18 @@ pack_result pack_to(const std::filesystem::path& source, io::sink& output, const
 /// whole or not at all; the source is only read. A directory that holds an older output and may be replaced loses the
 /// files that only the older index lists, once the new ones are there.
 /// With options.resume, a run that fails, is stopped or killed leaves what it has done beside the output, and
-/// another one with the same options goes on from there, to the same bytes.
+/// another one with the same options goes on from there, to the same bytes. A directory that is there already must then
+/// be on the file system of the one above it.
 /// Throws: as pack_to(); errc::exists when the output is there and options.existing is refuse, or another run is
 /// writing it;
 /// errc::invalid_argument when it lies inside the source or would replace a file that a link in the source leads to,
-/// or a file of the base; when the base is the source; or when per_shard is given a single file or a base.
+/// or a file of the base; when the base is the source; or when per_shard is given a single file, a base, or with resume
+/// a directory that is a file system of its own.
 template <parallel::executor E>
 pack_result pack(const std::filesystem::path& source, const std::filesystem::path& output, const pack_options& options,
                  E& e) {
     if (options.per_shard && options.base)
         throw error(errc::invalid_argument, "a patch is one container: it cannot be packed per shard");
-    if (options.per_shard && options.resume.wanted)
-        throw error(errc::invalid_argument, "a run that writes a container per shard cannot be resumed");
     if (options.per_shard) return detail::pack_shards(source, output, options, e);
     const source_tree tree = find_files(source);
     const input_files inputs = inputs_of(source, tree);

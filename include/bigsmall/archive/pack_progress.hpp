@@ -13,7 +13,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,9 +22,9 @@
 #include <bigsmall/archive/recorded_payload.hpp>
 #include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/checksum.hpp>
+#include <bigsmall/io/file_operations.hpp>
 #include <bigsmall/io/file_source.hpp>
 #include <bigsmall/io/printable.hpp>
-#include <bigsmall/io/progress_directory.hpp>
 #include <bigsmall/io/progress_log.hpp>
 #include <bigsmall/io/progress_log_file.hpp>
 #include <bigsmall/io/progress_payload.hpp>
@@ -33,44 +32,73 @@
 
 namespace bigsmall::archive::detail {
 
+/// Tells what was left of a run, be it of one container or of several: how much only when all of it is known.
+class resume_report {
+public:
+    explicit resume_report(resume_listener* listener) : listener_(listener) {}
+
+    /// Of the source, that need not be coded again.
+    std::uint64_t source_bytes() const noexcept { return source_bytes_; }
+
+    /// `more`: there may be some of the next container as well.
+    void found(std::uint64_t source_bytes, bool more) {
+        source_bytes_ += source_bytes;
+        if (more || told_ || source_bytes_ == 0) return;
+        told_ = true;
+        tell({resume_event::what::continued, source_bytes_, {}, {}});
+    }
+
+    void starts_over(std::string why, std::string container = {}) const {
+        tell({resume_event::what::started_over, 0, std::move(why), std::move(container)});
+    }
+
+private:
+    void tell(const resume_event& event) const {
+        if (listener_ != nullptr) listener_->on_resume(event);
+    }
+
+    resume_listener* listener_; ///< borrowed, may be null
+    std::uint64_t source_bytes_ = 0;
+    bool told_ = false;
+};
+
+/// Where what is kept of a container lies.
+struct progress_place {
+    std::filesystem::path log, payload;
+    std::string shown_as;  ///< what errors call the container
+    std::string container; ///< its name when it is one of several
+    bool is_last = true;   ///< of these
+};
+
 /// What is kept of one container while it is not whole.
 class pack_progress {
 public:
-    /// Throws: as progress_directory does.
-    pack_progress(const std::filesystem::path& output, const pack_options& options)
-        : options_(options),
-          directory_(io::progress_path(output), operations()),
-          payload_(directory_.payload(), output.string(), operations()),
-          log_(directory_.log(), operations()) {}
-
-    /// A run may have been killed between giving the output its name and removing the rest: this removes it.
-    static void remove_if_committed(const std::filesystem::path& output, const pack_options& options) {
-        const std::filesystem::path path = io::progress_path(output);
-        std::error_code failed;
-        if (!std::filesystem::is_directory(std::filesystem::symlink_status(path, failed))) return;
-        io::file_operations own;
-        io::progress_directory directory(path, options.resume.operations != nullptr ? *options.resume.operations : own);
-        if (!std::filesystem::exists(directory.payload(), failed) && !failed) directory.remove();
-    }
+    /// Both references must outlive it. Throws: errc::exists, errc::io.
+    pack_progress(progress_place place, const pack_options& options, io::file_operations& operations,
+                  resume_report& report)
+        : place_(std::move(place)),
+          options_(options),
+          report_(report),
+          payload_(place_.payload, place_.shown_as, operations),
+          log_(place_.log, operations) {}
 
     io::progress_payload& payload() noexcept { return payload_; }
 
-    /// Of the source, that need not be coded again.
-    std::uint64_t resumed_bytes() const noexcept { return recorded_.raw_bytes; }
-
-    /// Looks at what is there, and keeps what belongs to this run and is whole. Throws: errc::io, errc::cancelled;
-    /// errc::limit when there are too many files for a log.
-    void begin(const io::progress_header& header) {
+    /// Looks at what is there, and keeps what belongs to this run and is whole; the members of the container end with
+    /// `last_member`. Throws: errc::io, errc::cancelled; errc::limit when there are too many files for a log.
+    void begin(const io::progress_header& header, std::uint32_t last_member) {
         recorded_ = {};
         recalled_ = 0;
         written_ = 0;
-        if (const std::string why = find_recorded(header); !why.empty()) tell_start_over(why);
+        if (std::string why = find_recorded(header); !why.empty())
+            report_.starts_over(std::move(why), place_.container);
+        const bool whole = recorded_.last_member == last_member && recorded_.open_member == no_member;
+        report_.found(recorded_.raw_bytes, whole && !place_.is_last);
         if (recorded_.batches == 0) {
             reader_.reset();
             payload_.keep(0, 0);
             log_.start(header);
         } else {
-            tell({resume_event::what::continued, recorded_.raw_bytes, {}});
             payload_.keep(recorded_.begin, recorded_.end);
             log_.cut(recorded_.log_end, recorded_.log_chain);
             reader_ = open_log();
@@ -80,8 +108,7 @@ public:
     }
 
     /// After this, begin() finds nothing. Throws: errc::io.
-    void start_over(const io::stale_progress& stale) {
-        tell_start_over(stale.why);
+    void forget() {
         reader_.reset();
         log_.cut(0, 0);
         payload_.keep(0, 0);
@@ -143,41 +170,33 @@ public:
         if (std::chrono::steady_clock::now() - last_flush_ >= options_.resume.flush_every) flush();
     }
 
-    /// The run has failed or was stopped: puts in order what there is, so that it can be resumed; removes it when there
-    /// is nothing worth to be kept.
-    void keep() noexcept {
+    /// Whether there is something worth to be kept when the run has failed or was stopped.
+    bool has_something() const noexcept {
+        return begun_ ? std::max(written_, recorded_.batches) != 0 : payload_.file_bytes() != 0;
+    }
+
+    /// To the disk, the payload first: a record there is of no use without it. Throws: errc::io.
+    void flush() {
+        payload_.sync();
+        log_.sync();
+        last_flush_ = std::chrono::steady_clock::now();
+    }
+
+    /// The same, as far as it goes: what is whole is found anyway.
+    void try_flush() noexcept {
         try {
-            const bool nothing = begun_ ? std::max(written_, recorded_.batches) == 0 : payload_.file_bytes() == 0;
-            if (nothing)
-                directory_.remove();
-            else if (begun_)
-                flush();
-        } catch (...) { // what is whole is found anyway
+            if (begun_) flush();
+        } catch (...) {
         }
     }
 
-    /// Gives the output its name and removes the rest. Throws: errc::exists, errc::io.
-    void commit(const std::filesystem::path& output) {
-        payload_.commit(output, options_.existing);
-        directory_.remove();
-    }
-
 private:
-    io::file_operations& operations() noexcept {
-        return options_.resume.operations != nullptr ? *options_.resume.operations : own_operations_;
-    }
-
     static void require(bool fits) {
         if (!fits) throw io::stale_progress{"what is left of it does not fit the source"};
     }
 
-    void tell(const resume_event& event) const {
-        if (options_.resume.listener != nullptr) options_.resume.listener->on_resume(event);
-    }
-    void tell_start_over(std::string why) const { tell({resume_event::what::started_over, 0, std::move(why)}); }
-
     std::unique_ptr<io::progress_log_reader> open_log() const {
-        return std::make_unique<io::progress_log_reader>(std::make_shared<io::file_source>(directory_.log()));
+        return std::make_unique<io::progress_log_reader>(std::make_shared<io::file_source>(place_.log));
     }
 
     /// Fills recorded_; says why what is there is of no use, if there was something.
@@ -240,16 +259,9 @@ private:
         return record;
     }
 
-    /// The payload first: a record on the disk is of no use without it.
-    void flush() {
-        payload_.sync();
-        log_.sync();
-        last_flush_ = std::chrono::steady_clock::now();
-    }
-
+    progress_place place_;
     const pack_options& options_;
-    io::file_operations own_operations_;
-    io::progress_directory directory_;
+    resume_report& report_;
     io::progress_payload payload_;
     io::progress_log_file log_;
     std::unique_ptr<io::progress_log_reader> reader_; ///< of the records of the run before

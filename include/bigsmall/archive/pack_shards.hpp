@@ -7,10 +7,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/carried_files.hpp>
@@ -24,22 +28,28 @@
 #include <bigsmall/archive/plan.hpp>
 #include <bigsmall/archive/shard_index.hpp>
 #include <bigsmall/archive/source_tree.hpp>
+#include <bigsmall/archive/unfinished_output.hpp>
 #include <bigsmall/core/version.hpp>
 #include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/printable.hpp>
+#include <bigsmall/io/progress_directory.hpp>
+#include <bigsmall/io/progress_payload.hpp>
 #include <bigsmall/parallel/executor.hpp>
 
 namespace bigsmall::archive::detail {
 
 class shard_packer {
 public:
+    /// What is not null in `unfinished` keeps the containers until all are there, in the directory that `output` writes
+    /// into.
     shard_packer(pack_plan plan, std::vector<source_file> carried, const input_files& inputs, output_directory& output,
-                 const pack_options& options)
+                 const pack_options& options, unfinished_output* unfinished)
         : plan_(std::move(plan)),
           carried_(std::move(carried)),
           inputs_(inputs),
           output_(output),
           options_(options),
+          unfinished_(unfinished),
           packer_(plan_, options, no_base_) {}
 
     template <parallel::executor E>
@@ -47,6 +57,7 @@ public:
         find_duplicates(plan_, duplicate_scope::one_directory, bundle_limit(options_), options_, e);
         index_.writer = std::string("bigsmall ") + version_string;
         name_everything();
+        if (unfinished_ != nullptr) tidy_unfinished();
         for (std::uint32_t m = 0; m < plan_.members.size(); ++m)
             pack_shard(m, e);
         for (std::size_t i = 0; i < carried_.size(); ++i)
@@ -110,17 +121,52 @@ private:
             inputs_.require_apart(output_.final_path(file.name));
     }
 
+    /// Of what an earlier run has left, only containers are of use: everything else is made again.
+    void tidy_unfinished() {
+        std::set<std::string> names;
+        for (const shard_record& shard : index_.shards)
+            names.insert(shard.file);
+        unfinished_->directory().keep_only(names);
+        unfinished_->directory().make_place({});
+    }
+
     template <parallel::executor E>
-    void pack_shard(std::uint32_t m, E& e) {
+    io::container_index pack_container(std::uint32_t m, E& e) {
         shard_record& shard = index_.shards[m];
         const std::string folder = folder_of(shard.file);
         io::atomic_file file(output_.place(shard.file), io::if_exists::refuse, shown(shard.file));
-        const io::container_index packed = packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
+        io::container_index packed = packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
         shard.stored_bytes = file.position();
         file.commit();
+        return packed;
+    }
+
+    /// The same, and goes on with what is there.
+    template <parallel::executor E>
+    io::container_index continue_container(std::uint32_t m, E& e) {
+        shard_record& shard = index_.shards[m];
+        const std::string folder = folder_of(shard.file);
+        pack_progress progress = unfinished_->container(shard.file, m + 1 == plan_.members.size());
+        output_.place(shard.file);
+        try {
+            io::container_index packed =
+                packer_.run(m, m + 1, progress.payload(), e, {shard.file.substr(folder.size()), folder}, &progress);
+            shard.stored_bytes = progress.payload().position();
+            progress.flush();
+            return packed;
+        } catch (...) {
+            progress.has_something() ? progress.try_flush() : unfinished_->try_forget(shard.file);
+            throw;
+        }
+    }
+
+    template <parallel::executor E>
+    void pack_shard(std::uint32_t m, E& e) {
+        shard_record& shard = index_.shards[m];
+        const io::container_index packed = unfinished_ != nullptr ? continue_container(m, e) : pack_container(m, e);
         shard.source_sha256 = hex_of(packed.members[0].sha256);
         for (const std::string& sibling : packed.siblings)
-            shard.needs.push_back(folder + sibling);
+            shard.needs.push_back(folder_of(shard.file) + sibling);
         for (const planned_extent& extent : plan_.members[m].extents) {
             if (extent.kind != io::extent_kind::tensor) continue;
             index_.tensor_bytes += extent.bytes;
@@ -159,11 +205,80 @@ private:
     const input_files& inputs_;
     output_directory& output_;
     const pack_options& options_;
+    unfinished_output* unfinished_; ///< null: the run cannot be resumed
     patch_plan no_base_;
     container_packer packer_;
     shard_index index_;
     std::vector<packed_file> written_;
 };
+
+/// Packs what `source` has as `tree` into the files of a directory.
+template <parallel::executor E>
+pack_result pack_tree_per_shard(const source_tree& tree, const input_files& inputs, output_directory& directory,
+                                const pack_options& options, E& e, unfinished_output* unfinished = nullptr) {
+    std::vector<absent_shard> absent = absent_shards(tree);
+    source_tree shards{true, {}};
+    std::vector<source_file> carried;
+    for (const source_file& file : tree.files) {
+        const bool is_shard = std::string_view(file.name).ends_with(".safetensors");
+        (is_shard ? shards.files : carried).push_back(file);
+    }
+    pack_plan plan = make_plan(shards);
+    for (const source_file& file : carried)
+        plan.source_bytes += file.stamp.bytes;
+    pack_result result =
+        shard_packer(std::move(plan), std::move(carried), inputs, directory, options, unfinished).run(e);
+    result.absent_shards = std::move(absent);
+    return result;
+}
+
+/// What was done could else not be moved to its place, after all the work. Throws: errc::invalid_argument.
+inline void require_one_file_system(const std::filesystem::path& output, const std::filesystem::path& progress) {
+    struct stat there {
+    }, beside{};
+    if (::stat(output.c_str(), &there) != 0 || ::stat(progress.c_str(), &beside) != 0) return;
+    if (there.st_dev != beside.st_dev)
+        throw error(errc::invalid_argument,
+                    "the output directory is a file system of its own, and what is done would be "
+                    "kept beside it, on another one")
+            .in_file(output.string())
+            .with_hint("choose a directory in it for the output");
+}
+
+/// Packs into a directory beside the output that is kept when the run does not come to its end, and goes on with one
+/// that is there.
+template <parallel::executor E>
+pack_result pack_shards_resumable(const source_tree& tree, const input_files& inputs,
+                                  const std::filesystem::path& output, const pack_options& options, E& e) {
+    const std::filesystem::path kept = io::progress_path(output) / io::progress_payloads_name;
+    try {
+        output_directory(output, options.existing, kept);
+    } catch (...) {
+        unfinished_output::remove_if_committed(output, options);
+        throw;
+    }
+    unfinished_output unfinished(output, options);
+    const auto pack = [&] {
+        output_directory directory(output, options.existing, kept);
+        return pack_tree_per_shard(tree, inputs, directory, options, e, &unfinished);
+    };
+    try {
+        require_one_file_system(output, unfinished.directory().path());
+        pack_result result;
+        try {
+            result = pack();
+        } catch (const io::stale_progress& stale) {
+            unfinished.start_over(stale);
+            result = pack();
+        }
+        unfinished.directory().remove();
+        result.resumed_bytes = unfinished.resumed_bytes();
+        return result;
+    } catch (...) {
+        unfinished.try_tidy();
+        throw;
+    }
+}
 
 /// See pack().
 template <parallel::executor E>
@@ -176,22 +291,15 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
             .in_file(source.string());
     if (lies_within(source, output))
         throw error(errc::invalid_argument, "the source lies inside the output directory").in_file(output.string());
-    source_tree tree = find_files(source), shards{true, {}};
+    const source_tree tree = find_files(source);
     const input_files inputs = inputs_of(source, tree);
     inputs.require_apart(output);
-    output_directory directory(output, options.existing);
-    std::vector<absent_shard> absent = absent_shards(tree);
-    std::vector<source_file> carried;
-    for (source_file& file : tree.files) {
-        const bool is_shard = std::string_view(file.name).ends_with(".safetensors");
-        (is_shard ? shards.files : carried).push_back(std::move(file));
+    if (options.resume.wanted) {
+        inputs.require_apart(io::progress_path(output));
+        return pack_shards_resumable(tree, inputs, output, options, e);
     }
-    pack_plan plan = make_plan(shards);
-    for (const source_file& file : carried)
-        plan.source_bytes += file.stamp.bytes;
-    pack_result result = shard_packer(std::move(plan), std::move(carried), inputs, directory, options).run(e);
-    result.absent_shards = std::move(absent);
-    return result;
+    output_directory directory(output, options.existing);
+    return pack_tree_per_shard(tree, inputs, directory, options, e);
 }
 
 } // namespace bigsmall::archive::detail

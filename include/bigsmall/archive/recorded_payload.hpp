@@ -26,6 +26,7 @@ struct recorded_batches {
     std::uint64_t raw_bytes = 0;
     std::uint64_t begin = 0, end = 0; ///< of their blocks in the payload
     std::uint64_t log_end = 0, log_chain = 0;
+    std::uint32_t last_member = no_member; ///< of the last of them
     std::uint32_t open_member = no_member; ///< of which the last batch is not among them
     std::uint32_t open_content = io::no_open_content;
 };
@@ -67,6 +68,7 @@ inline bool read_records(io::progress_log_reader& log, const io::progress_payloa
         found.end = batch->end;
         found.log_end = log.end();
         found.log_chain = log.chain();
+        found.last_member = batch->member;
         found.open_member = batch->last ? no_member : batch->member;
         found.open_content = batch->open_content;
     }

@@ -10,15 +10,16 @@
 
 namespace bigsmall::archive {
 
-/// Said once the plan is made, before anything is coded.
+/// Said before anything is coded; of a container of several, before anything of that one is.
 struct resume_event {
     enum class what : std::uint8_t {
         continued,    ///< an unfinished run goes on
         started_over, ///< there is one that is of no use
     };
     what happened = what::continued;
-    std::uint64_t source_bytes = 0; ///< of the source, that need not be coded again
+    std::uint64_t source_bytes = 0; ///< of the source, that need not be coded again: so many at least
     std::string reason;             ///< why it starts over
+    std::string container;          ///< with per_shard: the one that is begun again, when it is not all of them
 };
 
 class resume_listener {

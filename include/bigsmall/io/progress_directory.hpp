@@ -2,12 +2,15 @@
 // The directory beside an output in which an unfinished run keeps what it has done (docs/format/progress.md).
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -26,8 +29,9 @@ inline std::filesystem::path progress_path(const std::filesystem::path& output) 
     return std::filesystem::path(named).concat(".progress");
 }
 
-/// What lies in it.
+/// What lies in it: these two files, or of an output that is a directory, a directory of each.
 inline constexpr std::string_view progress_log_name = "log", progress_payload_name = "payload";
+inline constexpr std::string_view progress_logs_name = "logs", progress_payloads_name = "payloads";
 
 /// Made where it is missing, and locked: as long as this lives, no other run uses the directory. Nobody's files but its
 /// own are touched in it.
@@ -39,7 +43,7 @@ public:
         : path_(std::move(path)), name_(path_.string()), operations_(operations) {
         constexpr int attempts = 100; // a run that ends now removes the directory that was just opened
         for (int i = 0; i < attempts; ++i) {
-            make();
+            make(path_);
             open();
             lock();
             if (!is_in_place()) continue;
@@ -52,37 +56,94 @@ public:
     const std::filesystem::path& path() const noexcept { return path_; }
     std::filesystem::path log() const { return path_ / progress_log_name; }
     std::filesystem::path payload() const { return path_ / progress_payload_name; }
+    std::filesystem::path logs() const { return path_ / progress_logs_name; }
+    std::filesystem::path payloads() const { return path_ / progress_payloads_name; }
     file_operations& operations() const noexcept { return operations_; }
 
-    /// Throws: errc::io.
-    void remove_files() {
-        for (const std::filesystem::path& file : {log(), payload()}) {
-            const int failed = operations_.remove(file);
-            if (failed != 0 && failed != ENOENT)
-                throw detail::system_error("remove what an unfinished run has left", file.string(), failed);
+    /// Makes the directories of logs and of payloads, and the one in each that a file of that name, relative to it, is
+    /// to lie in. Throws: errc::io.
+    void make_place(const std::filesystem::path& name) {
+        for (std::filesystem::path directory : {logs(), payloads()}) {
+            make(directory);
+            for (const std::filesystem::path& part : name.parent_path())
+                make(directory /= part);
         }
+    }
+
+    /// Removes the logs and the payloads that have other names than these, relative to their directories, and what else
+    /// lies there. Throws: errc::io.
+    void keep_only(const std::set<std::string>& names) {
+        for (const std::filesystem::path& directory : {logs(), payloads()})
+            remove_below(directory, names);
+    }
+
+    bool has_logs() const {
+        const auto is_file = [](const auto& entry) { return !std::filesystem::is_directory(entry.symlink_status()); };
+        const std::vector<std::filesystem::directory_entry> found = all_below(logs());
+        return std::filesystem::exists(log()) || std::any_of(found.begin(), found.end(), is_file);
+    }
+
+    /// The log and the payload of that name. Throws: errc::io.
+    void remove(const std::string& name) {
+        remove_file(logs() / name);
+        remove_file(payloads() / name);
     }
 
     /// With all that is in it. Throws: errc::io.
     void remove() {
-        remove_files();
-        const int failed = operations_.remove_directory(path_);
-        // What somebody else has put there meanwhile stays.
-        if (failed != 0 && failed != ENOENT && failed != ENOTEMPTY && failed != EEXIST)
-            throw detail::system_error("remove the directory of the run", name_, failed);
+        remove_file(log());
+        remove_file(payload());
+        keep_only({});
+        for (const std::filesystem::path& directory : {logs(), payloads(), path_})
+            remove_directory(directory);
     }
 
 private:
+    void remove_file(const std::filesystem::path& file) {
+        const int failed = operations_.remove(file);
+        if (failed != 0 && failed != ENOENT)
+            throw detail::system_error("remove what an unfinished run has left", file.string(), failed);
+    }
+
+    /// What somebody else has put there meanwhile stays.
+    void remove_directory(const std::filesystem::path& directory) {
+        const int failed = operations_.remove_directory(directory);
+        if (failed != 0 && failed != ENOENT && failed != ENOTEMPTY && failed != EEXIST)
+            throw detail::system_error("remove a directory of the run", directory.string(), failed);
+    }
+
+    void remove_below(const std::filesystem::path& top, const std::set<std::string>& kept) {
+        const std::vector<std::filesystem::directory_entry> found = all_below(top);
+        for (auto at = found.rbegin(); at != found.rend(); ++at) { // what is in a directory before itself
+            if (std::filesystem::is_directory(at->symlink_status()))
+                remove_directory(at->path());
+            else if (kept.count(at->path().lexically_relative(top).generic_string()) == 0)
+                remove_file(at->path());
+        }
+    }
+
+    /// Each directory in front of what is in it; nothing when `top` is not there. Throws: errc::io.
+    std::vector<std::filesystem::directory_entry> all_below(const std::filesystem::path& top) const {
+        std::error_code failed;
+        std::vector<std::filesystem::directory_entry> found;
+        for (std::filesystem::recursive_directory_iterator at(top, failed), end; !failed && at != end;
+             at.increment(failed))
+            found.push_back(*at);
+        if (failed && failed != std::errc::no_such_file_or_directory)
+            throw detail::system_error("read the directory", top.string(), failed.value());
+        return found;
+    }
+
     error refused(const std::string& why) const {
         error e(errc::exists, why);
         e.in_file(name_);
         return e;
     }
 
-    void make() {
-        const int failed = operations_.make_directory(path_);
+    void make(const std::filesystem::path& directory) {
+        const int failed = operations_.make_directory(directory);
         if (failed != 0 && failed != EEXIST)
-            throw detail::system_error("create the directory that keeps what is done", name_, failed);
+            throw detail::system_error("create the directory that keeps what is done", directory.string(), failed);
     }
 
     void open() {
@@ -120,14 +181,25 @@ private:
         try {
             for (const auto& entry : std::filesystem::directory_iterator(path_)) {
                 const std::filesystem::path name = entry.path().filename();
-                const bool known = name == progress_log_name || name == progress_payload_name;
-                if (!known || !std::filesystem::is_regular_file(entry.symlink_status()))
-                    throw refused("this directory holds what no run of this program has put there")
-                        .with_hint("move it away, or choose another output");
+                if (name == progress_log_name || name == progress_payload_name) {
+                    require_ours(std::filesystem::is_regular_file(entry.symlink_status()));
+                    continue;
+                }
+                require_ours(name == progress_logs_name || name == progress_payloads_name);
+                require_ours(std::filesystem::is_directory(entry.symlink_status()));
+                for (const auto& below : all_below(entry.path()))
+                    require_ours(std::filesystem::is_directory(below.symlink_status()) ||
+                                 std::filesystem::is_regular_file(below.symlink_status()));
             }
         } catch (const std::filesystem::filesystem_error& e) {
             throw detail::system_error("read the directory", name_, e.code().value());
         }
+    }
+
+    void require_ours(bool known) const {
+        if (!known)
+            throw refused("this directory holds what no run of this program has put there")
+                .with_hint("move it away, or choose another output");
     }
 
     std::filesystem::path path_;

@@ -153,9 +153,12 @@ private:
         path saved; ///< what was there
     };
 
-    /// On the same file system, but not beside the file.
+    /// On the same file system, but not beside the file, nor in what a run keeps.
     path saved_name(const path& name) {
-        return name.parent_path().parent_path() /
+        path aside = name.parent_path();
+        while (aside.native().find(".progress") != path::string_type::npos)
+            aside = aside.parent_path();
+        return aside.parent_path() /
                ("bigsmall-disk-" + std::to_string(::getpid()) + "-" + std::to_string(next_saved_++));
     }
 
