@@ -15,14 +15,17 @@
 namespace bigsmall::app {
 namespace {
 
-// With a log and a payload, as every run has them that has done something, or with directories of them.
+// With a log and a payload, as every run has them that has done something.
 bool is_kept(const std::string& output) {
     const std::filesystem::path directory = io::progress_path(output);
     std::error_code failed;
-    const bool file = std::filesystem::is_regular_file(directory / io::progress_log_name, failed) &&
-                      std::filesystem::is_regular_file(directory / io::progress_payload_name, failed);
-    return file || (std::filesystem::is_directory(directory / io::progress_logs_name, failed) &&
-                    std::filesystem::is_directory(directory / io::progress_payloads_name, failed));
+    if (std::filesystem::is_regular_file(directory / io::progress_log_name, failed) &&
+        std::filesystem::is_regular_file(directory / io::progress_payload_name, failed))
+        return true;
+    for (std::filesystem::recursive_directory_iterator at(directory / io::progress_logs_name, failed), end;
+         !failed && at != end; at.increment(failed))
+        if (at->is_regular_file(failed)) return true;
+    return false;
 }
 
 std::string directory_of(const std::string& output) { return io::progress_path(output).string(); }

@@ -49,13 +49,12 @@ public:
     template <parallel::executor E>
     io::container_index run(std::uint32_t first, std::uint32_t last, io::sink& to, E& e, const naming& name = {},
                             pack_progress* progress = nullptr) {
-        progress_ = progress;
         const std::vector<planned_bundle> bundles =
             bundle_planner(plan_, first, last, options_, patch_.contents()).run(e);
         io::container_index index = skeleton(first, last, name);
         if (patch_.model() != nullptr) index.base_files = differences_.base_files(e);
         add_bundles(bundles, index);
-        if (progress_ != nullptr) progress_->begin(progress_header(index, first, last), last - 1);
+        if (progress != nullptr) progress->begin(progress_header(index, first, last), {first, last, &numbers_});
         io::container_writer writer(to, io::required_features(index));
         write_bundles(bundles, index, writer, e);
         pack_producer producer(plan_, first, last, options_.block_bytes, options_.codec, without_blocks(bundles));
@@ -67,12 +66,12 @@ public:
             [&](pack_batch& batch) {
                 check_cancelled(options_);
                 if (!producer.next(batch)) return false;
-                if (progress_ != nullptr) progress_->recall(batch);
+                if (progress != nullptr) progress->recall(batch);
                 return true;
             },
             parallel::in_order([&](pack_batch& batch) {
                 io::member_entry& member = index.members[batch.member - first];
-                if (progress_ != nullptr && progress_->knows_file_of(batch))
+                if (progress != nullptr && progress->knows_file_of(batch))
                     member.sha256 = batch.recorded->sha256;
                 else
                     member.sha256 = files.add(member.header, batch.bytes(), batch.first, batch.last);
@@ -86,10 +85,11 @@ public:
                 };
                 find_equal(batch.blocks, raw_of, equal, e);
             }),
-            parallel::any_order([&](pack_batch& batch) { code(batch, e); }), parallel::in_order([&](pack_batch& batch) {
+            parallel::any_order([&](pack_batch& batch) { code(batch, e, progress); }),
+            parallel::in_order([&](pack_batch& batch) {
                 const std::uint64_t begin = writer.position();
                 write(batch, index, writer);
-                if (progress_ != nullptr) progress_->wrote(batch, begin, index.members[batch.member - first].sha256);
+                if (progress != nullptr) progress->wrote(batch, begin, index.members[batch.member - first].sha256);
                 report(batch, writer);
             }));
         if (patch_.model() != nullptr) differences_.name_bases(numbers_, index, e);
@@ -219,7 +219,6 @@ private:
         digest.add(index);
         for (std::uint32_t content = 0; content < plan_.contents.size(); ++content)
             digest.add(patch_, content);
-        if (first > 0) digest.add_numbers(first, plan_.members[first]);
         header.plan = digest.finish();
         for (std::uint32_t m = first; m < last; ++m) {
             const source_file& file = plan_.members[m].file;
@@ -229,8 +228,8 @@ private:
     }
 
     template <parallel::executor E>
-    void code(pack_batch& batch, E& e) {
-        if (progress_ != nullptr && progress_->take_over(batch, plan_.members[batch.member].file.name)) return;
+    void code(pack_batch& batch, E& e, const pack_progress* progress) {
+        if (progress != nullptr && progress->take_over(batch, plan_.members[batch.member].file.name)) return;
         e.for_each(batch.blocks.size(), [&](std::size_t i) {
             pack_block& block = batch.blocks[i];
             const bytes_view raw = batch.bytes().subspan(block.raw_at, block.raw_bytes);
@@ -290,7 +289,6 @@ private:
     const pack_plan& plan_;
     const pack_options& options_;
     const patch_plan& patch_;
-    pack_progress* progress_ = nullptr; ///< null: the run cannot be resumed
     parallel::object_pool<scratch> memories_;
     difference_coder differences_;
     std::unordered_map<std::uint32_t, std::uint32_t> numbers_;

@@ -13,8 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <bigsmall/core/error.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/file_operations.hpp>
 #include <bigsmall/io/posix.hpp>
 
 namespace bigsmall::archive {
@@ -28,15 +31,18 @@ public:
     /// no directory; errc::invalid_argument for the latter when it is replace; errc::missing when its parent is
     /// missing; errc::io.
     output_directory(const std::filesystem::path& target, io::if_exists existing)
-        : output_directory(target, existing, {}) {
+        : output_directory(target, existing, {}, nullptr) {
         make_staging();
     }
 
     /// The files are written into the directory `kept`, on the same file system as the target, and stay there without a
-    /// commit. The caller makes it. Throws: the same.
-    output_directory(const std::filesystem::path& target, io::if_exists existing, std::filesystem::path kept)
+    /// commit. The caller makes it. An empty target is replaced by one rename, too. `operations`, borrowed, do what is
+    /// done at a commit; the system's own when null. Throws: the same.
+    output_directory(const std::filesystem::path& target, io::if_exists existing, std::filesystem::path kept,
+                     io::file_operations* operations)
         : target_(without_trailing_slash(target)),
           staging_(std::move(kept)),
+          operations_(operations != nullptr ? *operations : own_operations_),
           existing_(existing),
           keep_(!staging_.empty()) {
         namespace fs = std::filesystem;
@@ -87,9 +93,9 @@ public:
     /// Shows the files under their names. Throws: errc::exists, errc::io. Guarantee: a new directory appears
     /// whole or not at all; in an existing one, each file does.
     void commit() {
-        if (merge_)
+        if (merge_ && !(keep_ && replaces_empty()))
             move_files();
-        else
+        else if (!merge_)
             rename_all();
         committed_ = true;
     }
@@ -139,21 +145,40 @@ private:
         }
     }
 
+    void sync(const std::filesystem::path& directory) {
+        const int failed = operations_.flush_directory(directory);
+        if (failed != 0 && failed != ENOENT) // what was moved may have been all that it held
+            throw io::detail::system_error("flush the directory to disk", target_.string(), failed);
+    }
+
     void sync_changed() {
         for (const std::filesystem::path& path : changed_)
-            io::detail::sync_directory(path, target_.string());
+            sync(path);
         changed_.clear();
     }
 
     void rename_all() {
         changed_.insert(staging_);
         sync_changed();
-        const int failed = io::detail::rename_no_replace(staging_.c_str(), target_.c_str());
+        const int failed = operations_.rename_new(staging_, target_);
         if (failed == EEXIST)
             throw error(errc::exists, "the output directory has appeared meanwhile").in_file(target_.string());
         if (failed != 0)
             throw io::detail::system_error("give the finished directory its name", target_.string(), failed);
-        io::detail::sync_directory(target_.parent_path(), target_.string());
+        sync(target_.parent_path());
+    }
+
+    /// The target gets all files at once, unless something is in it, or the system holds on to it.
+    bool replaces_empty() {
+        struct stat facts {};
+        std::error_code failed;
+        if (!std::filesystem::is_empty(target_, failed) || failed || ::stat(target_.c_str(), &facts) != 0) return false;
+        if (::chmod(staging_.c_str(), facts.st_mode & 07777) != 0) return false;
+        changed_.insert(staging_);
+        sync_changed();
+        if (operations_.rename_over(staging_, target_) != 0) return false;
+        sync(target_.parent_path());
+        return true;
     }
 
     void move_files() {
@@ -162,10 +187,8 @@ private:
         for (const std::string& name : names_) {
             const std::filesystem::path to = final_path(name), from = staging_ / name;
             make_directories(target_, std::filesystem::path(name).parent_path());
-            const int failed = existing_ == io::if_exists::refuse
-                                   ? io::detail::rename_no_replace(from.c_str(), to.c_str())
-                               : ::rename(from.c_str(), to.c_str()) == 0 ? 0
-                                                                         : errno;
+            const int failed = existing_ == io::if_exists::refuse ? operations_.rename_new(from, to)
+                                                                  : operations_.rename_over(from, to);
             if (failed != 0) throw io::detail::system_error("give the finished file its name", to.string(), failed);
             changed_.insert(to.parent_path());
         }
@@ -183,6 +206,8 @@ private:
     }
 
     std::filesystem::path target_, staging_;
+    io::file_operations own_operations_;
+    io::file_operations& operations_;
     io::if_exists existing_;
     std::vector<std::string> names_;
     std::set<std::filesystem::path> changed_; ///< directories with entries that are not flushed yet

@@ -141,7 +141,7 @@ pack_result pack(const std::filesystem::path& source, const std::filesystem::pat
     const source_tree tree = find_files(source);
     const input_files inputs = inputs_of(source, tree);
     inputs.require_apart(output);
-    if (options.resume.wanted) inputs.require_apart(io::progress_path(output));
+    if (options.resume.wanted) detail::require_apart_from_progress(source, inputs, output, options);
     detail::require_other_base(tree, options);
     if (options.base) {
         input_files of_base("a file of the base");

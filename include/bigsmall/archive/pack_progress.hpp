@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -32,7 +33,8 @@
 
 namespace bigsmall::archive::detail {
 
-/// Tells what was left of a run, be it of one container or of several: how much only when all of it is known.
+/// Tells what was left of a run, be it of one container or of several: once how much, when there is something to code
+/// or nothing more to be found. Behind a container that begins again there may be more.
 class resume_report {
 public:
     explicit resume_report(resume_listener* listener) : listener_(listener) {}
@@ -70,7 +72,13 @@ struct progress_place {
     bool is_last = true;   ///< of these
 };
 
-/// What is kept of one container while it is not whole.
+/// The part of a plan that one container holds, and what its contents are called there.
+struct container_part {
+    std::uint32_t first = 0, last = 0;                                          ///< members [first, last)
+    const std::unordered_map<std::uint32_t, std::uint32_t>* contents = nullptr; ///< to numbers in its index
+};
+
+/// What is kept of one container while it is not whole. Records call members and contents as the container does.
 class pack_progress {
 public:
     /// Both references must outlive it. Throws: errc::exists, errc::io.
@@ -84,15 +92,17 @@ public:
 
     io::progress_payload& payload() noexcept { return payload_; }
 
-    /// Looks at what is there, and keeps what belongs to this run and is whole; the members of the container end with
-    /// `last_member`. Throws: errc::io, errc::cancelled; errc::limit when there are too many files for a log.
-    void begin(const io::progress_header& header, std::uint32_t last_member) {
+    /// Looks at what is there, and keeps what belongs to this run and is whole. `part` must stay as it is until the run
+    /// ends. Throws: errc::io, errc::cancelled; errc::limit when there are too many files for a log.
+    void begin(const io::progress_header& header, const container_part& part) {
+        part_ = part;
         recorded_ = {};
         recalled_ = 0;
         written_ = 0;
         if (std::string why = find_recorded(header); !why.empty())
             report_.starts_over(std::move(why), place_.container);
-        const bool whole = recorded_.last_member == last_member && recorded_.open_member == no_member;
+        const bool whole = recorded_.batches != 0 && recorded_.last_member + 1 == part.last - part.first &&
+                           recorded_.open_member == no_member;
         report_.found(recorded_.raw_bytes, whole && !place_.is_last);
         if (recorded_.batches == 0) {
             reader_.reset();
@@ -110,6 +120,8 @@ public:
     /// After this, begin() finds nothing. Throws: errc::io.
     void forget() {
         reader_.reset();
+        recorded_ = {};
+        written_ = 0;
         log_.cut(0, 0);
         payload_.keep(0, 0);
     }
@@ -124,7 +136,7 @@ public:
         require(batch.recorded && describes(*batch.recorded, batch));
         std::size_t hash = 0;
         for (pack_piece& piece : batch.pieces) {
-            piece.known = piece.wanted && piece.content != recorded_.open_content;
+            piece.known = piece.wanted && number_of(piece) != recorded_.open_content;
             if (piece.wanted && piece.last) piece.md5 = batch.recorded->md5[hash++];
         }
     }
@@ -132,7 +144,7 @@ public:
     /// Whether the record of the batch says what its file hashes to, or at an earlier batch of a file, that of the
     /// last.
     bool knows_file_of(const pack_batch& batch) const noexcept {
-        return batch.recorded && batch.member != recorded_.open_member;
+        return batch.recorded && number_of(batch) != recorded_.open_member;
     }
 
     /// Hashes what was read. Of a batch that was recorded, also checks that it is still the same, and takes over how
@@ -225,17 +237,20 @@ private:
         return then.plan == now.plan ? "" : "the contents of the source or of the base have changed";
     }
 
-    static bool describes(const io::progress_batch& record, const pack_batch& batch) {
+    std::uint32_t number_of(const pack_batch& batch) const noexcept { return batch.member - part_.first; }
+    std::uint32_t number_of(const pack_piece& piece) const { return part_.contents->at(piece.content); }
+
+    bool describes(const io::progress_batch& record, const pack_batch& batch) const {
         const auto hashes = std::count_if(batch.pieces.begin(), batch.pieces.end(),
                                           [](const pack_piece& piece) { return piece.wanted && piece.last; });
-        return record.member == batch.member && record.first == batch.first && record.last == batch.last &&
+        return record.member == number_of(batch) && record.first == batch.first && record.last == batch.last &&
                record.raw_bytes == batch.raw_bytes && record.blocks.size() == batch.blocks.size() &&
                record.md5.size() == static_cast<std::size_t>(hashes) && record.open_content == open_content(batch);
     }
 
-    static std::uint32_t open_content(const pack_batch& batch) noexcept {
+    std::uint32_t open_content(const pack_batch& batch) const {
         const bool open = !batch.pieces.empty() && batch.pieces.back().wanted && !batch.pieces.back().last;
-        return open ? batch.pieces.back().content : io::no_open_content;
+        return open ? number_of(batch.pieces.back()) : io::no_open_content;
     }
 
     io::progress_batch record_of(const pack_batch& batch, std::uint64_t begin, const sha256_digest& sha256) const {
@@ -244,7 +259,7 @@ private:
         record.end = payload_.position();
         record.raw_bytes = batch.raw_bytes;
         record.raw_checksum = batch.raw_checksum;
-        record.member = batch.member;
+        record.member = number_of(batch);
         record.first = batch.first;
         record.last = batch.last;
         record.open_content = open_content(batch);
@@ -262,6 +277,7 @@ private:
     progress_place place_;
     const pack_options& options_;
     resume_report& report_;
+    container_part part_;
     io::progress_payload payload_;
     io::progress_log_file log_;
     std::unique_ptr<io::progress_log_reader> reader_; ///< of the records of the run before

@@ -57,7 +57,7 @@ public:
         find_duplicates(plan_, duplicate_scope::one_directory, bundle_limit(options_), options_, e);
         index_.writer = std::string("bigsmall ") + version_string;
         name_everything();
-        if (unfinished_ != nullptr) tidy_unfinished();
+        if (unfinished_ != nullptr) begin_unfinished();
         for (std::uint32_t m = 0; m < plan_.members.size(); ++m)
             pack_shard(m, e);
         for (std::size_t i = 0; i < carried_.size(); ++i)
@@ -121,13 +121,30 @@ private:
             inputs_.require_apart(output_.final_path(file.name));
     }
 
-    /// Of what an earlier run has left, only containers are of use: everything else is made again.
-    void tidy_unfinished() {
+    void begin_unfinished() {
+        require_one_file_system();
         std::set<std::string> names;
         for (const shard_record& shard : index_.shards)
             names.insert(shard.file);
-        unfinished_->directory().keep_only(names);
-        unfinished_->directory().make_place({});
+        unfinished_->begin_directory(names);
+    }
+
+    /// What was done could else not be moved to its place, after all the work.
+    void require_one_file_system() const {
+        std::set<std::filesystem::path> places{output_.target()};
+        for (const shard_record& shard : index_.shards)
+            places.insert(output_.final_path(shard.file).parent_path());
+        for (const carried_record& file : index_.files)
+            places.insert(output_.final_path(file.file).parent_path());
+        struct stat there {
+        }, kept{};
+        for (const std::filesystem::path& place : places)
+            if (::stat(place.c_str(), &there) == 0 && ::stat(unfinished_->directory().path().c_str(), &kept) == 0 &&
+                there.st_dev != kept.st_dev)
+                throw error(errc::invalid_argument, "this directory is on another file system than the one beside the "
+                                                    "output in which a run that can be resumed keeps its work")
+                    .in_file(place.string())
+                    .with_hint("choose an output below it, or leave out --resume");
     }
 
     template <parallel::executor E>
@@ -232,19 +249,6 @@ pack_result pack_tree_per_shard(const source_tree& tree, const input_files& inpu
     return result;
 }
 
-/// What was done could else not be moved to its place, after all the work. Throws: errc::invalid_argument.
-inline void require_one_file_system(const std::filesystem::path& output, const std::filesystem::path& progress) {
-    struct stat there {
-    }, beside{};
-    if (::stat(output.c_str(), &there) != 0 || ::stat(progress.c_str(), &beside) != 0) return;
-    if (there.st_dev != beside.st_dev)
-        throw error(errc::invalid_argument,
-                    "the output directory is a file system of its own, and what is done would be "
-                    "kept beside it, on another one")
-            .in_file(output.string())
-            .with_hint("choose a directory in it for the output");
-}
-
 /// Packs into a directory beside the output that is kept when the run does not come to its end, and goes on with one
 /// that is there.
 template <parallel::executor E>
@@ -252,18 +256,17 @@ pack_result pack_shards_resumable(const source_tree& tree, const input_files& in
                                   const std::filesystem::path& output, const pack_options& options, E& e) {
     const std::filesystem::path kept = io::progress_path(output) / io::progress_payloads_name;
     try {
-        output_directory(output, options.existing, kept);
+        output_directory(output, options.existing, kept, nullptr);
     } catch (...) {
         unfinished_output::remove_if_committed(output, options);
         throw;
     }
     unfinished_output unfinished(output, options);
     const auto pack = [&] {
-        output_directory directory(output, options.existing, kept);
+        output_directory directory(output, options.existing, kept, options.resume.operations);
         return pack_tree_per_shard(tree, inputs, directory, options, e, &unfinished);
     };
     try {
-        require_one_file_system(output, unfinished.directory().path());
         pack_result result;
         try {
             result = pack();
@@ -295,7 +298,7 @@ pack_result pack_shards(const std::filesystem::path& source, const std::filesyst
     const input_files inputs = inputs_of(source, tree);
     inputs.require_apart(output);
     if (options.resume.wanted) {
-        inputs.require_apart(io::progress_path(output));
+        require_apart_from_progress(source, inputs, output, options);
         return pack_shards_resumable(tree, inputs, output, options, e);
     }
     output_directory directory(output, options.existing);

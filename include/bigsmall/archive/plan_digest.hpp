@@ -10,7 +10,6 @@
 #include <bigsmall/archive/hash.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/patch_plan.hpp>
-#include <bigsmall/archive/plan.hpp>
 #include <bigsmall/core/bytes.hpp>
 #include <bigsmall/io/container/byte_writer.hpp>
 #include <bigsmall/io/container/index.hpp>
@@ -64,15 +63,6 @@ public:
             text_.varint(part.begin);
             text_.varint(part.bytes);
         }
-        pass_on();
-    }
-
-    /// What the members and contents of a container that is not the first of a plan are called in it: records name
-    /// them.
-    void add_numbers(std::uint32_t first, const planned_member& member) {
-        text_.varint(first);
-        for (const planned_extent& extent : member.extents)
-            text_.varint(extent.content);
         pass_on();
     }
 

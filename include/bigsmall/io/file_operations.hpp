@@ -96,6 +96,17 @@ public:
 
 namespace detail {
 
+/// The size of an open file, which is a file and has no other name by which it would be changed, too.
+/// Throws: errc::exists, errc::io.
+inline std::uint64_t require_lone_file(int fd, const std::string& name) {
+    struct stat facts {};
+    if (::fstat(fd, &facts) != 0) throw system_error("look at the file", name, errno);
+    if (!S_ISREG(facts.st_mode)) throw system_error("open the file", name, EEXIST);
+    if (facts.st_nlink > 1)
+        throw error(errc::exists, "the file has a second name").in_file(name).with_hint("remove this one");
+    return static_cast<std::uint64_t>(facts.st_size);
+}
+
 /// Writes everything, through short writes and signals. Throws: errc::io.
 inline void write_all_at(file_operations& operations, int fd, bytes_view bytes, std::uint64_t offset,
                          const std::string& name) {

@@ -25,13 +25,15 @@ namespace bigsmall::io {
 
 /// Where the unfinished run to an output keeps what it has done.
 inline std::filesystem::path progress_path(const std::filesystem::path& output) {
-    const std::filesystem::path named = output.has_filename() ? output : output.parent_path();
-    return std::filesystem::path(named).concat(".progress");
+    std::filesystem::path named = output.has_filename() ? output : output.parent_path();
+    std::error_code failed;
+    if (named.filename() == "." || named.filename() == "..") named = std::filesystem::weakly_canonical(named, failed);
+    return named.concat(".progress");
 }
 
 /// What lies in it: these two files, or of an output that is a directory, a directory of each.
 inline constexpr std::string_view progress_log_name = "log", progress_payload_name = "payload";
-inline constexpr std::string_view progress_logs_name = "logs", progress_payloads_name = "payloads";
+inline constexpr std::string_view progress_logs_name = "bigsmall-logs", progress_payloads_name = "bigsmall-payloads";
 
 /// Made where it is missing, and locked: as long as this lives, no other run uses the directory. Nobody's files but its
 /// own are touched in it.
@@ -71,16 +73,16 @@ public:
     }
 
     /// Removes the logs and the payloads that have other names than these, relative to their directories, and what else
-    /// lies there. Throws: errc::io.
-    void keep_only(const std::set<std::string>& names) {
-        for (const std::filesystem::path& directory : {logs(), payloads()})
-            remove_below(directory, names);
+    /// lies there. The names of the logs among them. Throws: errc::io.
+    std::vector<std::string> keep_only(const std::set<std::string>& names) {
+        remove_below(payloads(), names);
+        return remove_below(logs(), names);
     }
 
+    /// Whether there is a log of a container of several. Throws: errc::io.
     bool has_logs() const {
-        const auto is_file = [](const auto& entry) { return !std::filesystem::is_directory(entry.symlink_status()); };
         const std::vector<std::filesystem::directory_entry> found = all_below(logs());
-        return std::filesystem::exists(log()) || std::any_of(found.begin(), found.end(), is_file);
+        return std::any_of(found.begin(), found.end(), [](const auto& entry) { return !is_directory(entry); });
     }
 
     /// The log and the payload of that name. Throws: errc::io.
@@ -112,14 +114,23 @@ private:
             throw detail::system_error("remove a directory of the run", directory.string(), failed);
     }
 
-    void remove_below(const std::filesystem::path& top, const std::set<std::string>& kept) {
+    static bool is_directory(const std::filesystem::directory_entry& entry) { // not through a link
+        return std::filesystem::is_directory(entry.symlink_status());
+    }
+
+    std::vector<std::string> remove_below(const std::filesystem::path& top, const std::set<std::string>& kept) {
+        std::vector<std::string> removed;
         const std::vector<std::filesystem::directory_entry> found = all_below(top);
         for (auto at = found.rbegin(); at != found.rend(); ++at) { // what is in a directory before itself
-            if (std::filesystem::is_directory(at->symlink_status()))
+            const std::string name = at->path().lexically_relative(top).generic_string();
+            if (is_directory(*at)) {
                 remove_directory(at->path());
-            else if (kept.count(at->path().lexically_relative(top).generic_string()) == 0)
+            } else if (kept.count(name) == 0) {
                 remove_file(at->path());
+                removed.push_back(name);
+            }
         }
+        return removed;
     }
 
     /// Each directory in front of what is in it; nothing when `top` is not there. Throws: errc::io.
@@ -185,11 +196,9 @@ private:
                     require_ours(std::filesystem::is_regular_file(entry.symlink_status()));
                     continue;
                 }
-                require_ours(name == progress_logs_name || name == progress_payloads_name);
-                require_ours(std::filesystem::is_directory(entry.symlink_status()));
+                require_ours((name == progress_logs_name || name == progress_payloads_name) && is_directory(entry));
                 for (const auto& below : all_below(entry.path()))
-                    require_ours(std::filesystem::is_directory(below.symlink_status()) ||
-                                 std::filesystem::is_regular_file(below.symlink_status()));
+                    require_ours(is_directory(below) || std::filesystem::is_regular_file(below.symlink_status()));
             }
         } catch (const std::filesystem::filesystem_error& e) {
             throw detail::system_error("read the directory", name_, e.code().value());

@@ -22,6 +22,7 @@ public:
         const int fd = operations_.open_or_create(path);
         if (fd < 0) throw detail::system_error("open the log of the run", name_, -fd);
         file_ = detail::descriptor(fd);
+        detail::require_lone_file(fd, name_);
     }
 
     /// Makes it a log without records. Throws: errc::io, errc::limit.

@@ -36,15 +36,8 @@ public:
         const int fd = operations_.open_or_create(path_);
         if (fd < 0) throw detail::system_error("open the unfinished output", name_, -fd);
         file_ = detail::descriptor(fd);
-        struct stat facts {};
-        if (::fstat(fd, &facts) != 0) throw detail::system_error("look at the unfinished output", name_, errno);
-        if (!S_ISREG(facts.st_mode)) throw detail::system_error("open the unfinished output", name_, EEXIST);
         // Where renames cannot refuse to replace, a run that was killed has left two names: the other is the output's.
-        if (facts.st_nlink > 1)
-            throw error(errc::exists, "the unfinished output is a second name of a finished one")
-                .in_file(path_.string())
-                .with_hint("remove this name");
-        file_bytes_ = static_cast<std::uint64_t>(facts.st_size);
+        file_bytes_ = detail::require_lone_file(fd, path_.string());
     }
 
     /// Of the file, what will be cut off included.

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -121,12 +122,19 @@ public:
     int rename_over(const path& from, const path& to) override {
         if (const int failed = step()) return failed;
         path saved;
-        if (std::filesystem::exists(to)) {
+        const bool over_directory = std::filesystem::is_directory(to);
+        if (!over_directory && std::filesystem::exists(to)) {
             saved = saved_name(to);
             std::filesystem::create_hard_link(to, saved);
         }
+        const int failed = file_operations::rename_over(from, to);
+        if (failed != 0) {
+            if (!saved.empty()) ::unlink(saved.c_str());
+            return failed;
+        }
+        if (over_directory) names_.push_back({change_kind::remove_directory, {}, to, {}});
         names_.push_back({change_kind::rename, from, to, saved});
-        return file_operations::rename_over(from, to);
+        return 0;
     }
 
     int remove(const path& name) override {
@@ -210,7 +218,8 @@ private:
 
     static void take_back(const name_change& change) {
         if (change.kind == change_kind::rename) ::rename(change.to.c_str(), change.from.c_str());
-        if (change.kind == change_kind::create) std::filesystem::remove(change.to);
+        std::error_code in_use; // a directory in which others have put what is on the disk already
+        if (change.kind == change_kind::create) std::filesystem::remove(change.to, in_use);
         if (change.kind == change_kind::remove_directory) std::filesystem::create_directory(change.to);
         if (!change.saved.empty()) std::filesystem::rename(change.saved, change.to);
     }

@@ -20,18 +20,15 @@ void write_shards(const fs::path& directory) {
     write_file(directory / "more" / "text.safetensors", file.build());
 }
 
+std::string read_text(const fs::path& file) {
+    const byte_buffer bytes = read_file(file);
+    return {bytes.begin(), bytes.end()};
+}
+
 archive::pack_options per_shard(archive::resume_listener* listener = nullptr) {
     archive::pack_options options = resumable(listener);
     options.per_shard = true;
     return options;
-}
-
-std::map<std::string, byte_buffer> files_in(const fs::path& directory) {
-    std::map<std::string, byte_buffer> files;
-    for (const auto& entry : fs::recursive_directory_iterator(directory))
-        files[entry.path().lexically_relative(directory).string()] =
-            entry.is_directory() ? byte_buffer{} : read_file(entry.path());
-    return files;
 }
 
 /// The next run, with what it says; its files are those of a run that nothing stopped.
@@ -43,7 +40,7 @@ std::vector<archive::resume_event> ended_by_another(const fs::path& source, cons
     archive::pack(source, output, options, e);
     const fs::path other = output.string() + ".other";
     pack(source, other, without_resuming(options));
-    REQUIRE(files_in(output) == files_in(other));
+    REQUIRE(read_tree(output) == read_tree(other));
     REQUIRE_FALSE(fs::exists(output.string() + ".progress"));
     fs::remove_all(other);
     return events.events;
@@ -65,7 +62,7 @@ TEST_CASE("a run per shard that is stopped after any batch goes on to the same f
     write_shards(root / "model");
     archive::pack_options options = per_shard();
     const archive::pack_result whole = pack(root / "model", root / "whole", without_resuming(options));
-    const std::map<std::string, byte_buffer> wanted = files_in(root / "whole");
+    const std::map<std::string, byte_buffer> wanted = read_tree(root / "whole");
     std::size_t stops = 0;
     for (std::size_t batches = 0;; ++batches) {
         CAPTURE(batches);
@@ -74,13 +71,13 @@ TEST_CASE("a run per shard that is stopped after any batch goes on to the same f
         thread_executor some(1 + batches % 3), others(1 + (batches + 1) % 4);
         if (runs_through(root / "model", root / "out", options, some)) break;
         REQUIRE_FALSE(fs::exists(root / "out"));
-        REQUIRE(names_in(root / "out.progress") == std::vector<std::string>{"logs", "payloads"});
+        REQUIRE(names_in(root / "out.progress") == std::vector<std::string>{"bigsmall-logs", "bigsmall-payloads"});
         noted events;
         options.progress = nullptr;
         options.resume.listener = &events;
         const archive::pack_result result = archive::pack(root / "model", root / "out", options, others);
         options.resume.listener = nullptr;
-        REQUIRE(files_in(root / "out") == wanted);
+        REQUIRE(read_tree(root / "out") == wanted);
         REQUIRE_FALSE(fs::exists(root / "out.progress"));
         REQUIRE(events.events.size() == 1);
         REQUIRE(events.events[0].happened == continued);
@@ -114,7 +111,7 @@ TEST_CASE("a run per shard can be stopped again and again", "[archive][resume]")
     }
     CHECK(before > 0);
     pack(root / "model", root / "whole", without_resuming(per_shard()));
-    CHECK(files_in(root / "out") == files_in(root / "whole"));
+    CHECK(read_tree(root / "out") == read_tree(root / "whole"));
 }
 
 TEST_CASE("of several containers those are made again whose source has changed", "[archive][resume]") {
@@ -152,18 +149,22 @@ TEST_CASE("of several containers those are made again whose source has changed",
     CHECK(events.back().reason == "the contents of \"model-1.safetensors\" have changed");
     fs::remove_all(output);
 
-    // A shard more in front: the others are called something else in their logs.
+    // A shard more in front costs nothing of the others.
     stop();
     fs::copy_file(root / "model" / "more" / "text.safetensors", root / "model" / "first.safetensors");
     events = ended_by_another(root / "model", output);
-    REQUIRE(!events.empty());
-    CHECK(events.back().happened == started_over);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].happened == continued);
     fs::remove_all(output);
 
     // A shard less.
     stop();
     fs::remove(root / "model" / "first.safetensors");
-    ended_by_another(root / "model", output);
+    events = ended_by_another(root / "model", output);
+    REQUIRE(events.size() == 2);
+    CHECK(events[0].container == "first.bs");
+    CHECK(events[0].reason == "the source has no such shard any more");
+    CHECK(events[1].happened == continued);
     fs::remove_all(output);
 
     // Another operating point.
@@ -183,24 +184,63 @@ TEST_CASE("what does not belong into the directory of a run per shard", "[archiv
 
     // What an earlier run of another model, or the end of one, may have left.
     stop();
-    write_file(kept / "payloads" / "config.json", "old");
-    write_file(kept / "payloads" / ".model-0.bs.0123456789abcdef.partial", "half");
-    write_file(kept / "payloads" / "gone" / "other.bs", "of another model");
-    write_file(kept / "logs" / "gone" / "other.bs", "of another model");
-    CHECK(ended_by_another(root / "model", output).size() == 1);
+    write_file(kept / "bigsmall-payloads" / "config.json", "old");
+    write_file(kept / "bigsmall-payloads" / ".model-0.bs.0123456789abcdef.partial", "half");
+    write_file(kept / "bigsmall-payloads" / "gone" / "other.bs", "of another model");
+    write_file(kept / "bigsmall-logs" / "gone" / "other.bs", "of another model");
+    CHECK(ended_by_another(root / "model", output).size() == 2);
+    CHECK_FALSE(fs::exists(output / "gone"));
     fs::remove_all(output);
 
     // Nobody is led elsewhere.
     stop();
     fs::create_directory(root / "elsewhere");
-    fs::create_directory_symlink(root / "elsewhere", kept / "payloads" / "link");
+    fs::create_directory_symlink(root / "elsewhere", kept / "bigsmall-payloads" / "link");
     parallel::serial_executor e;
     CHECK(thrown_by([&] { archive::pack(root / "model", output, per_shard(), e); }).code() == errc::exists);
-    CHECK(fs::is_symlink(kept / "payloads" / "link"));
-    fs::remove(kept / "payloads" / "link");
+    CHECK(fs::is_symlink(kept / "bigsmall-payloads" / "link"));
+    fs::remove(kept / "bigsmall-payloads" / "link");
+
+    // Nor is another file changed by a second name in there.
+    const fs::path log = kept / "bigsmall-logs" / "model-1.bs";
+    fs::rename(log, root / "aside");
+    write_file(root / "precious", "precious");
+    fs::create_hard_link(root / "precious", log);
+    CHECK(thrown_by([&] { archive::pack(root / "model", output, per_shard(), e); }).code() == errc::exists);
+    CHECK(read_text(root / "precious") == "precious");
+    fs::rename(root / "aside", log);
+
+    // Somebody else's files.
+    write_file(root / "mine.progress" / "logs" / "train.log", "precious");
+    for (const bool shards : {false, true}) {
+        archive::pack_options options = shards ? per_shard() : resumable();
+        CHECK(thrown_by([&] { archive::pack(root / "model", root / "mine", options, e); }).code() == errc::exists);
+        write_file(root / "mine" / "file", "there");
+        CHECK(thrown_by([&] { archive::pack(root / "model", root / "mine", options, e); }).code() == errc::exists);
+        CHECK(read_text(root / "mine.progress" / "logs" / "train.log") == "precious");
+        fs::remove_all(root / "mine");
+    }
+
+    // A run into one file does not take the place of one per shard, nor the other way round.
+    CHECK(thrown_by([&] { archive::pack(root / "model", output, resumable(), e); }).code() == errc::exists);
+    CHECK(fs::exists(log));
+    leave_unfinished(root / "model", root / "single", 4);
+    CHECK(thrown_by([&] { archive::pack(root / "model", root / "single", per_shard(), e); }).code() == errc::exists);
+    CHECK(resumed(root / "model", root / "single").happened == continued);
+
+    // The source is not removed with what is kept.
+    fs::create_directories(root / "within.progress" / "bigsmall-payloads");
+    fs::copy(root / "model", root / "within.progress" / "bigsmall-payloads" / "model", fs::copy_options::recursive);
+    for (const bool shards : {false, true}) {
+        const archive::pack_options options = shards ? per_shard() : resumable();
+        CHECK(thrown_by([&] {
+                  archive::pack(root / "within.progress" / "bigsmall-payloads" / "model", root / "within", options, e);
+              }).code() == errc::invalid_argument);
+    }
+    CHECK(read_tree(root / "within.progress" / "bigsmall-payloads" / "model") == read_tree(root / "model"));
 
     // Damage of what is kept.
-    for (const char* what : {"payloads", "logs"}) {
+    for (const char* what : {"bigsmall-payloads", "bigsmall-logs"}) {
         byte_buffer bytes = read_file(kept / what / "model-1.bs");
         bytes[bytes.size() / 2] ^= 1;
         write_file(kept / what / "model-1.bs", bytes);
@@ -208,7 +248,7 @@ TEST_CASE("what does not belong into the directory of a run per shard", "[archiv
         fs::remove_all(output);
         stop();
     }
-    for (const char* what : {"payloads", "logs"}) {
+    for (const char* what : {"bigsmall-payloads", "bigsmall-logs"}) {
         fs::remove(kept / what / "model-1.bs");
         ended_by_another(root / "model", output);
         fs::remove_all(output);
@@ -223,11 +263,11 @@ TEST_CASE("a run per shard over an older output", "[archive][resume]") {
     archive::pack_options options = per_shard();
     parallel::serial_executor e;
     archive::pack(root / "model", output, options, e);
-    const std::map<std::string, byte_buffer> before = files_in(output);
+    const std::map<std::string, byte_buffer> before = read_tree(output);
 
     // It is there: refused, and what a run has left that was killed at its very end goes away.
     fs::create_directory(root / "out.progress");
-    fs::create_directory(root / "out.progress" / "logs");
+    fs::create_directory(root / "out.progress" / "bigsmall-logs");
     CHECK(thrown_by([&] { archive::pack(root / "model", output, options, e); }).code() == errc::exists);
     CHECK_FALSE(fs::exists(root / "out.progress"));
 
@@ -236,7 +276,7 @@ TEST_CASE("a run per shard over an older output", "[archive][resume]") {
     leave_unfinished(root / "model", output, 5, options);
     fs::rename(root / "aside", output);
     CHECK(thrown_by([&] { archive::pack(root / "model", output, options, e); }).code() == errc::exists);
-    CHECK(fs::exists(root / "out.progress" / "logs" / "model-0.bs"));
+    CHECK(fs::exists(root / "out.progress" / "bigsmall-logs" / "model-0.bs"));
 
     // Replaced file by file, and what is of the older one only is removed.
     fs::remove(root / "model" / "more" / "text.safetensors");
@@ -246,8 +286,8 @@ TEST_CASE("a run per shard over an older output", "[archive][resume]") {
     CHECK(result.resumed_bytes > 0);
     CHECK_FALSE(fs::exists(root / "out.progress"));
     pack(root / "model", root / "whole", without_resuming(per_shard()));
-    CHECK(files_in(output) == files_in(root / "whole"));
-    CHECK(before != files_in(output));
+    CHECK(read_tree(output) == read_tree(root / "whole"));
+    CHECK(before != read_tree(output));
 }
 
 TEST_CASE("a run per shard that fails before it has done anything leaves nothing", "[archive][resume]") {
@@ -259,7 +299,20 @@ TEST_CASE("a run per shard that fails before it has done anything leaves nothing
     CHECK(names_in(root.path()) == std::vector<std::string>{"model"});
 }
 
+TEST_CASE("a run per shard into an empty directory", "[archive][resume]") {
+    const temporary_directory root;
+    write_shards(root / "model");
+    fs::create_directory(root / "out");
+    fs::permissions(root / "out", fs::perms::owner_all);
+    leave_unfinished(root / "model", root / "out", 5, per_shard());
+    CHECK(fs::is_empty(root / "out"));
+    const std::vector<archive::resume_event> events = ended_by_another(root / "model", root / "out");
+    CHECK(events.size() == 1);
+    CHECK(fs::status(root / "out").permissions() == fs::perms::owner_all);
+}
+
 TEST_CASE("a run per shard that the disk ends at any step goes on to the same files", "[archive][resume]") {
+    enum class target { absent, empty, older };
     const temporary_directory root;
     for (int i = 0; i < 3; ++i) {
         safetensors_builder file;
@@ -267,41 +320,48 @@ TEST_CASE("a run per shard that the disk ends at any step goes on to the same fi
         write_file(root / "model" / (i == 2 ? "more" : "") / (std::to_string(i) + ".safetensors"), file.build());
     }
     write_file(root / "model" / "config.json", "{}");
-    pack(root / "model", root / "whole", without_resuming(per_shard()));
-    const std::map<std::string, byte_buffer> wanted = files_in(root / "whole");
-    fs::remove_all(root / "whole");
+    const fs::path output = root / "out", whole = root / "whole";
+    pack(root / "model", whole, without_resuming(per_shard()));
+    const std::map<std::string, byte_buffer> wanted = read_tree(whole);
     parallel::serial_executor e;
-    for (const fault kind : {fault::kill, fault::power_cut, fault::error, fault::dead_device}) {
-        std::size_t finished = 0, kept = 0;
-        for (std::size_t step = 0;; ++step) {
-            CAPTURE(static_cast<int>(kind), step);
-            archive::pack_options options = per_shard();
-            options.resume.flush_every = std::chrono::milliseconds(0); // after each batch
-            bool struck = false;
-            {
-                failing_disk disk(kind, step, static_cast<std::uint32_t>(step));
-                options.resume.operations = &disk;
-                runs_through(root / "model", root / "out", options, e);
-                struck = disk.struck();
+    for (const target there : {target::absent, target::empty, target::older})
+        for (const fault kind : {fault::kill, fault::power_cut, fault::error, fault::dead_device}) {
+            std::size_t finished = 0, kept = 0;
+            for (std::size_t step = 0;; ++step) {
+                CAPTURE(static_cast<int>(there), static_cast<int>(kind), step);
+                archive::pack_options options = per_shard();
+                options.resume.flush_every = std::chrono::milliseconds(0); // after each batch
+                if (there == target::empty) fs::create_directory(output);
+                if (there == target::older) {
+                    fs::copy(whole, output, fs::copy_options::recursive);
+                    options.existing = io::if_exists::replace;
+                }
+                bool struck = false;
+                {
+                    failing_disk disk(kind, step, static_cast<std::uint32_t>(step));
+                    options.resume.operations = &disk;
+                    runs_through(root / "model", output, options, e);
+                    struck = disk.struck();
+                }
+                if (!struck) break;
+                // Each file of an older output is whole, the older or the newer; a new one has all of them or none.
+                if (fs::exists(output) && !fs::is_empty(output)) REQUIRE(read_tree(output) == wanted);
+                finished += fs::exists(output) && !fs::is_empty(output) ? 1 : 0;
+                kept += fs::exists(root / "out.progress" / "bigsmall-logs" / "0.bs") ? 1 : 0;
+                {
+                    failing_disk again(fault::kill, 2 * step);
+                    options.resume.operations = &again;
+                    runs_through(root / "model", output, options, e);
+                }
+                options.resume.operations = nullptr;
+                runs_through(root / "model", output, options, e);
+                REQUIRE(read_tree(output) == wanted);
+                runs_through(root / "model", output, options, e); // removes the rest, if any
+                REQUIRE(names_in(root.path()) == std::vector<std::string>{"model", "out", "whole"});
+                fs::remove_all(output);
             }
-            if (!struck) break;
-            if (fs::exists(root / "out")) REQUIRE(files_in(root / "out") == wanted);
-            finished += fs::exists(root / "out") ? 1 : 0;
-            kept += fs::exists(root / "out.progress" / "logs" / "0.bs") ? 1 : 0;
-            {
-                failing_disk again(fault::kill, 2 * step);
-                options.resume.operations = &again;
-                runs_through(root / "model", root / "out", options, e);
-            }
-            options.resume.operations = nullptr;
-            runs_through(root / "model", root / "out", options, e);
-            REQUIRE(files_in(root / "out") == wanted);
-            runs_through(root / "model", root / "out", options, e); // removes the rest, if any
-            REQUIRE(names_in(root.path()) == std::vector<std::string>{"model", "out"});
-            fs::remove_all(root / "out");
+            fs::remove_all(output);
+            CHECK(kept > 10);
+            CHECK(finished > 3);
         }
-        fs::remove_all(root / "out");
-        CHECK(kept > 10);
-        CHECK(finished > 3);
-    }
 }
