@@ -5,7 +5,6 @@
 
 #if defined(__x86_64__)
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -66,7 +65,7 @@ BIGSMALL_TARGET_AVX2 inline std::size_t count_not_below(const std::uint8_t* cont
 BIGSMALL_TARGET_AVX2 inline void count_classes(const std::uint8_t* contexts, std::size_t count,
                                                const context_classes& classes, std::size_t* sizes) noexcept {
     while (count >= 32) {
-        const std::size_t vectors = std::min(count / 32, most_counted_vectors);
+        const std::size_t vectors = vectors_to_count(count);
         std::size_t here = 32 * vectors;
         contexts += here;
         count -= here;

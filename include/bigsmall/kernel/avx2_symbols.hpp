@@ -4,7 +4,6 @@
 
 #if defined(__x86_64__)
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <immintrin.h>
@@ -16,8 +15,8 @@
 
 namespace bigsmall::kernel::avx2 {
 
-/// Counters of one byte hold no more.
-inline constexpr std::size_t most_counted_vectors = 255;
+/// How many vectors of `count` bytes are counted at once: counters of one byte hold no more than 255.
+inline std::size_t vectors_to_count(std::size_t count) noexcept { return count / 32 < 255 ? count / 32 : 255; }
 
 BIGSMALL_TARGET_AVX2 inline std::uint8_t least_byte(const std::uint8_t* bytes, std::size_t vectors) noexcept {
     __m256i least = _mm256_set1_epi8(-1);
@@ -25,7 +24,10 @@ BIGSMALL_TARGET_AVX2 inline std::uint8_t least_byte(const std::uint8_t* bytes, s
         least = _mm256_min_epu8(least, load_32(bytes + 32 * i));
     alignas(32) std::uint8_t each[32];
     _mm256_store_si256(reinterpret_cast<__m256i*>(each), least);
-    return *std::min_element(each, each + 32);
+    std::uint8_t found = each[0];
+    for (const std::uint8_t byte : each)
+        found = byte < found ? byte : found;
+    return found;
 }
 
 BIGSMALL_TARGET_AVX2 inline std::uint32_t sum_of_counters(__m256i counters) noexcept {
@@ -82,7 +84,7 @@ BIGSMALL_TARGET_AVX2 inline std::size_t count_vectors(const std::uint8_t* bytes,
 BIGSMALL_TARGET_AVX2 inline void histogram(const std::uint8_t* bytes, std::size_t count,
                                            std::uint32_t* counts) noexcept {
     while (count >= 2048) { // fewer are not worth it
-        const std::size_t vectors = std::min(count / 32, most_counted_vectors);
+        const std::size_t vectors = vectors_to_count(count);
         const std::size_t left = count_vectors(bytes, vectors, counts);
         bytes += 32 * vectors;
         count -= 32 * vectors;
