@@ -121,7 +121,7 @@ void work(const request& asked, const arguments& given, compress_result& result)
         const std::set<std::filesystem::path> made(result.parity.files.begin(), result.parity.files.end());
         std::erase_if(removed, [&](const std::filesystem::path& file) { return made.contains(file); });
     } catch (error& failure) {
-        failure.with_hint("the output is complete; 'bigsmall ecc' makes its parity");
+        failure.with_hint("the output is complete; 'bigsmall ecc -f' makes its parity");
         throw;
     }
     result.seconds = session.finish();
@@ -189,9 +189,14 @@ exit_code run(const arguments& given) {
     try {
         work(asked, given, result);
     } catch (error& failure) {
-        if (!result.packed.files.empty()) throw; // what has failed comes after the output
-        if (asked.resume && failure.code() == errc::cancelled) return tell_stopped(asked.output);
-        if (asked.resume && failure.code() == errc::io) failure.with_hint(kept_hint(asked.output));
+        const bool stopped = failure.code() == errc::cancelled;
+        if (!result.packed.files.empty()) { // what has failed comes after the output
+            if (stopped) tell(failure.hint());
+            throw;
+        }
+        if (asked.resume && stopped) return tell_stopped(asked.output);
+        const bool refused = failure.code() == errc::exists || failure.code() == errc::invalid_argument;
+        if (asked.resume && !refused && failure.hint().empty()) failure.with_hint(kept_hint(asked.output));
         throw;
     }
     warn_of_absent(result.packed);

@@ -38,7 +38,8 @@ void resume_notes::on_resume(const archive::resume_event& event) {
              (event.container.empty() ? "" : " for " + io::in_quotes(event.container)) + ": " + event.reason +
              "; starting over");
     else if (!given_.has("quiet"))
-        tell("continuing: " + with_thousands(event.source_bytes) + " bytes of the source are compressed already");
+        tell(std::string("continuing: ") + (given_.has("per-shard") ? "at least " : "") +
+             with_thousands(event.source_bytes) + " bytes of the source are compressed already");
 }
 
 void warn_of_unfinished(const std::string& output) {
@@ -59,7 +60,7 @@ exit_code tell_stopped(const std::string& output) {
 std::string kept_hint(const std::string& output) {
     if (!is_kept(output)) return {};
     return "what is done is kept in " + directory_of(output) +
-           ": where the disk is full, make room; then the same command continues";
+           ": when the cause is gone (where the disk is full, make room), the same command continues";
 }
 
 } // namespace bigsmall::app

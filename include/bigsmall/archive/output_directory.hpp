@@ -36,8 +36,8 @@ public:
     }
 
     /// The files are written into the directory `kept`, on the same file system as the target, and stay there without a
-    /// commit. The caller makes it. An empty target is replaced by one rename, too. `operations`, borrowed, do what is
-    /// done at a commit; the system's own when null. Throws: the same.
+    /// commit. The caller makes it. An empty target is replaced by one rename, too, if it has the owner and the rights
+    /// of a new one. `operations`, borrowed, do what is done at a commit; the system's own when null. Throws: the same.
     output_directory(const std::filesystem::path& target, io::if_exists existing, std::filesystem::path kept,
                      io::file_operations* operations)
         : target_(without_trailing_slash(target)),
@@ -168,15 +168,19 @@ private:
         sync(target_.parent_path());
     }
 
-    /// The target gets all files at once, unless something is in it, or the system holds on to it.
+    /// An empty target gets all files at once, where nobody could tell that it is another directory then.
     bool replaces_empty() {
-        struct stat facts {};
+        struct stat there {
+        }, fresh{};
         std::error_code failed;
-        if (!std::filesystem::is_empty(target_, failed) || failed || ::stat(target_.c_str(), &facts) != 0) return false;
-        if (::chmod(staging_.c_str(), facts.st_mode & 07777) != 0) return false;
+        if (!std::filesystem::is_empty(target_, failed) || failed || ::lstat(target_.c_str(), &there) != 0 ||
+            ::lstat(staging_.c_str(), &fresh) != 0)
+            return false;
+        if (there.st_mode != fresh.st_mode || there.st_uid != fresh.st_uid || there.st_gid != fresh.st_gid)
+            return false;
         changed_.insert(staging_);
         sync_changed();
-        if (operations_.rename_over(staging_, target_) != 0) return false;
+        if (operations_.rename_over(staging_, target_) != 0) return false; // it holds something, or is held
         sync(target_.parent_path());
         return true;
     }

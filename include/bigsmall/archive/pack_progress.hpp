@@ -217,7 +217,8 @@ private:
             const auto log = open_log();
             if (std::string why = difference(log->header(), header); !why.empty()) return why;
             const bool whole = read_records(*log, payload_, options_, recorded_);
-            return !whole && recorded_.batches == 0 ? "what is left of it is damaged" : "";
+            if (whole || recorded_.batches != 0) return "";
+            return payload_.file_bytes() == 0 ? "what it has written is not there" : "what is left of it is damaged";
         } catch (const error& e) {
             if (e.code() == errc::truncated) return payload_.file_bytes() > 0 ? "its log is not there" : "";
             if (e.code() == errc::unsupported || e.code() == errc::corrupt) return e.message();
@@ -234,7 +235,7 @@ private:
             if (then.sources[i].name == now.sources[i].name) return io::in_quotes(now.sources[i].name) + " has changed";
             return "the source has other files than it had";
         }
-        return then.plan == now.plan ? "" : "the contents of the source or of the base have changed";
+        return then.plan == now.plan ? "" : "what it shares with other files, or its base, has changed";
     }
 
     std::uint32_t number_of(const pack_batch& batch) const noexcept { return batch.member - part_.first; }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/carried_files.hpp>
@@ -31,6 +33,7 @@
 #include <bigsmall/archive/unfinished_output.hpp>
 #include <bigsmall/core/version.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/posix.hpp>
 #include <bigsmall/io/printable.hpp>
 #include <bigsmall/io/progress_directory.hpp>
 #include <bigsmall/io/progress_payload.hpp>
@@ -122,7 +125,7 @@ private:
     }
 
     void begin_unfinished() {
-        require_one_file_system();
+        require_places();
         std::set<std::string> names;
         for (const shard_record& shard : index_.shards)
             names.insert(shard.file);
@@ -130,21 +133,27 @@ private:
     }
 
     /// What was done could else not be moved to its place, after all the work.
-    void require_one_file_system() const {
+    void require_places() const {
         std::set<std::filesystem::path> places{output_.target()};
         for (const shard_record& shard : index_.shards)
             places.insert(output_.final_path(shard.file).parent_path());
         for (const carried_record& file : index_.files)
             places.insert(output_.final_path(file.file).parent_path());
+        const std::filesystem::path& kept = unfinished_->directory().path();
         struct stat there {
-        }, kept{};
-        for (const std::filesystem::path& place : places)
-            if (::stat(place.c_str(), &there) == 0 && ::stat(unfinished_->directory().path().c_str(), &kept) == 0 &&
-                there.st_dev != kept.st_dev)
+        }, beside{};
+        if (::stat(kept.c_str(), &beside) != 0)
+            throw io::detail::system_error("look at the directory", kept.string(), errno);
+        for (const std::filesystem::path& place : places) {
+            if (::stat(place.c_str(), &there) != 0) continue;
+            if (::access(place.c_str(), W_OK | X_OK) != 0)
+                throw io::detail::system_error("write into the output directory", place.string(), errno);
+            if (there.st_dev != beside.st_dev)
                 throw error(errc::invalid_argument, "this directory is on another file system than the one beside the "
                                                     "output in which a run that can be resumed keeps its work")
                     .in_file(place.string())
                     .with_hint("choose an output below it, or leave out --resume");
+        }
     }
 
     template <parallel::executor E>

@@ -303,12 +303,27 @@ TEST_CASE("a run per shard into an empty directory", "[archive][resume]") {
     const temporary_directory root;
     write_shards(root / "model");
     fs::create_directory(root / "out");
-    fs::permissions(root / "out", fs::perms::owner_all);
     leave_unfinished(root / "model", root / "out", 5, per_shard());
     CHECK(fs::is_empty(root / "out"));
     const std::vector<archive::resume_event> events = ended_by_another(root / "model", root / "out");
     CHECK(events.size() == 1);
-    CHECK(fs::status(root / "out").permissions() == fs::perms::owner_all);
+
+    // One that was made in a special way stays what it is.
+    fs::remove_all(root / "out");
+    fs::create_directory(root / "out");
+    fs::permissions(root / "out", fs::perms::owner_all | fs::perms::others_exec);
+    ended_by_another(root / "model", root / "out");
+    CHECK(fs::status(root / "out").permissions() == (fs::perms::owner_all | fs::perms::others_exec));
+
+    // One into which nothing can be written is told before the work; the superuser can write into all.
+    fs::remove_all(root / "out");
+    fs::create_directory(root / "out");
+    fs::permissions(root / "out", fs::perms::owner_read | fs::perms::owner_exec);
+    if (::geteuid() != 0) {
+        parallel::serial_executor e;
+        CHECK(thrown_by([&] { archive::pack(root / "model", root / "out", per_shard(), e); }).code() == errc::io);
+        CHECK_FALSE(fs::exists(root / "out.progress"));
+    }
 }
 
 TEST_CASE("a run per shard that the disk ends at any step goes on to the same files", "[archive][resume]") {
