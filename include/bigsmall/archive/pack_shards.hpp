@@ -16,7 +16,6 @@
 #include <vector>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <bigsmall/archive/bundle_plan.hpp>
 #include <bigsmall/archive/carried_files.hpp>
@@ -33,6 +32,7 @@
 #include <bigsmall/archive/unfinished_output.hpp>
 #include <bigsmall/core/version.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/file_operations.hpp>
 #include <bigsmall/io/posix.hpp>
 #include <bigsmall/io/printable.hpp>
 #include <bigsmall/io/progress_directory.hpp>
@@ -146,8 +146,7 @@ private:
             throw io::detail::system_error("look at the directory", kept.string(), errno);
         for (const std::filesystem::path& place : places) {
             if (::stat(place.c_str(), &there) != 0) continue;
-            if (::access(place.c_str(), W_OK | X_OK) != 0)
-                throw io::detail::system_error("write into the output directory", place.string(), errno);
+            io::detail::require_writable(place);
             if (there.st_dev != beside.st_dev)
                 throw error(errc::invalid_argument, "this directory is on another file system than the one beside the "
                                                     "output in which a run that can be resumed keeps its work")

@@ -96,6 +96,12 @@ public:
 
 namespace detail {
 
+/// A directory in which files are to be made. Throws: errc::io, errc::missing.
+inline void require_writable(const std::filesystem::path& directory) {
+    if (::access(directory.c_str(), W_OK | X_OK) != 0)
+        throw system_error("write into the directory", directory.string(), errno);
+}
+
 /// The size of an open file, which is a file and has no other name by which it would be changed, too.
 /// Throws: errc::exists, errc::io.
 inline std::uint64_t require_lone_file(int fd, const std::string& name) {
