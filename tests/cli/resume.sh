@@ -215,6 +215,15 @@ expect 6 compress model -o shards --per-shard --resume
 expect 0 compress model -o shards --per-shard --resume -f
 diff -r shards shards.whole >/dev/null || fail "per shard, over an older output: $(diff -rq shards shards.whole)"
 
+# A directory into which nothing can be written is told before the work. The superuser can write everywhere.
+as_another() { if ((EUID == 0)); then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi; }
+chmod 755 . && mkdir -m 777 theirs && mkdir -m 555 theirs/shards && cp "$BIGSMALL" theirs/tool
+code=0
+as_another theirs/tool compress model -o theirs/shards --per-shard --resume >"$out" 2>"$err" || code=$?
+((code == 4)) || fail "a directory that cannot be written: exit code $code, not 4: $(cat "$err")"
+said "$err" "theirs/shards: cannot write into the directory"
+absent theirs/shards.progress
+
 # What cannot be.
 expect 2 compress model -o - --resume
 said "$err" "--resume keeps what is done beside the output"

@@ -191,7 +191,7 @@ exit_code run(const arguments& given) {
     } catch (error& failure) {
         const bool stopped = failure.code() == errc::cancelled;
         if (!result.packed.files.empty()) { // what has failed comes after the output
-            if (stopped) tell(failure.hint());
+            if (stopped && !failure.hint().empty()) tell(failure.hint());
             throw;
         }
         if (asked.resume && stopped) return tell_stopped(asked.output);

@@ -21,7 +21,6 @@
 #include <bigsmall/archive/pack_batch.hpp>
 #include <bigsmall/archive/pack_options.hpp>
 #include <bigsmall/archive/recorded_payload.hpp>
-#include <bigsmall/io/atomic_file.hpp>
 #include <bigsmall/io/checksum.hpp>
 #include <bigsmall/io/file_operations.hpp>
 #include <bigsmall/io/file_source.hpp>

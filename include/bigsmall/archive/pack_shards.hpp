@@ -81,6 +81,10 @@ public:
 
 private:
     static std::string folder_of(const std::string& name) { return name.substr(0, name.rfind('/') + 1); }
+    static container_packer::naming naming_of(const shard_record& shard) {
+        const std::string folder = folder_of(shard.file);
+        return {shard.file.substr(folder.size()), folder};
+    }
 
     std::string shown(const std::string& name) const { return output_.final_path(name).string(); }
 
@@ -158,9 +162,8 @@ private:
     template <parallel::executor E>
     io::container_index pack_container(std::uint32_t m, E& e) {
         shard_record& shard = index_.shards[m];
-        const std::string folder = folder_of(shard.file);
         io::atomic_file file(output_.place(shard.file), io::if_exists::refuse, shown(shard.file));
-        io::container_index packed = packer_.run(m, m + 1, file, e, {shard.file.substr(folder.size()), folder});
+        io::container_index packed = packer_.run(m, m + 1, file, e, naming_of(shard));
         shard.stored_bytes = file.position();
         file.commit();
         return packed;
@@ -170,12 +173,10 @@ private:
     template <parallel::executor E>
     io::container_index continue_container(std::uint32_t m, E& e) {
         shard_record& shard = index_.shards[m];
-        const std::string folder = folder_of(shard.file);
         pack_progress progress = unfinished_->container(shard.file, m + 1 == plan_.members.size());
         output_.place(shard.file);
         try {
-            io::container_index packed =
-                packer_.run(m, m + 1, progress.payload(), e, {shard.file.substr(folder.size()), folder}, &progress);
+            io::container_index packed = packer_.run(m, m + 1, progress.payload(), e, naming_of(shard), &progress);
             shard.stored_bytes = progress.payload().position();
             progress.flush();
             return packed;

@@ -60,7 +60,6 @@ public:
     std::filesystem::path payload() const { return path_ / progress_payload_name; }
     std::filesystem::path logs() const { return path_ / progress_logs_name; }
     std::filesystem::path payloads() const { return path_ / progress_payloads_name; }
-    file_operations& operations() const noexcept { return operations_; }
 
     /// Makes the directories of logs and of payloads, and the one in each that a file of that name, relative to it, is
     /// to lie in. Throws: errc::io.

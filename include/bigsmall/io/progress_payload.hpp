@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bigsmall/core/units.hpp>
