@@ -25,7 +25,7 @@ struct policy_set;
 using codec = basic_codec<>;
 
 struct delta_ref;
-template <std::uint32_t LeastGain = 128, unsigned PieceLog2 = 16>
+template <std::uint32_t LeastGain = 32, unsigned PieceLog2 = 16>
 struct basic_delta_codec;
 
 /// The codec for blocks that are differences to a base.

@@ -34,9 +34,9 @@ public:
         const auto memory = memories_.borrow();
         memory->base.resize(raw.size());
         patch_.read(block.content, block.begin, memory->base);
-        memory->coded.resize(default_delta().bound(raw.size()));
+        memory->coded.resize(options_.delta.bound(raw.size()));
         const auto different =
-            default_delta().encode(block.info.type, raw, memory->base, raw.size(), memory->coded, memory->codec);
+            options_.delta.encode(block.info.type, raw, memory->base, raw.size(), memory->coded, memory->codec);
         if (different) {
             // The fastest codec is near enough to the others to say that they cannot win, and costs little.
             const codec_ref quick = recipe_of(operating_point::inference).codec;

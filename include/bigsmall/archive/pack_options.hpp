@@ -58,6 +58,7 @@ struct pack_options : run_options {
     bool group_streams = false;
     std::uint64_t block_bytes = recipe_of(operating_point::balanced).block_bytes; ///< raw bytes per block, 1 to 16 MiB
     codec_ref codec = recipe_of(operating_point::balanced).codec;
+    delta_ref delta = recipe_of(operating_point::balanced).delta;
     /// Pack as a patch: the differences to this model, wherever they are smaller than the bytes themselves. Null:
     /// alone.
     std::shared_ptr<const model_reader> base = nullptr;
@@ -68,6 +69,7 @@ struct pack_options : run_options {
         const packing_recipe recipe = recipe_of(point);
         block_bytes = recipe.block_bytes;
         codec = recipe.codec;
+        delta = recipe.delta;
         group_streams |= recipe.group_streams;
         return *this;
     }

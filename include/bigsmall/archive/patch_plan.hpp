@@ -206,9 +206,9 @@ private:
     /// than that.
     outlook try_small(const planned_extent& extent, memory_of_worker& memory) const {
         const std::size_t n = memory.raw.size();
-        memory.coded.resize(std::max(default_delta().bound(n), options_.codec.bound(n)));
+        memory.coded.resize(std::max(options_.delta.bound(n), options_.codec.bound(n)));
         const auto different =
-            default_delta().encode(extent.type, memory.raw, memory.base, n, memory.coded, memory.codec);
+            options_.delta.encode(extent.type, memory.raw, memory.base, n, memory.coded, memory.codec);
         if (!different) return outlook::none;
         const block_info info{extent.type, extent.row_elems, 0, {}, extent.last_elems};
         const std::size_t alone = options_.codec.encode(info, memory.raw, memory.coded, memory.codec).bytes;

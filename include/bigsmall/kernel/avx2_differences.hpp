@@ -283,6 +283,45 @@ BIGSMALL_TARGET_AVX2 inline void part_symbols32(const std::uint8_t* zigzags, std
     scalar::part_symbols<std::uint32_t>(zigzags + 4 * i, count - i, low_bits, symbols + i, low);
 }
 
+/// Up to 256 symbols: where they are 255. Without a branch on how many of 32 are, unless there are more than four,
+/// which are written in any case (an idea of simdjson's). Returns how many; `places` has room for four more.
+BIGSMALL_TARGET_AVX2 inline std::size_t find_escapes(const std::uint8_t* symbols, std::size_t count,
+                                                     std::uint8_t* places) noexcept {
+    const __m256i all_bits = _mm256_set1_epi8(-1);
+    std::size_t found = 0, i = 0;
+    for (; i + 32 <= count; i += 32) {
+        const __m256i equal = _mm256_cmpeq_epi8(load_32(symbols + i), all_bits);
+        auto escapes = static_cast<std::uint32_t>(_mm256_movemask_epi8(equal));
+        const auto here = static_cast<std::size_t>(_mm_popcnt_u32(escapes));
+        std::size_t k = 0;
+        do {
+            for (std::size_t four = 0; four < 4; ++four, ++k) {
+                places[found + k] = static_cast<std::uint8_t>(i + _tzcnt_u32(escapes));
+                escapes &= escapes - 1;
+            }
+        } while (k < here);
+        found += here;
+    }
+    for (; i < count; ++i)
+        if (symbols[i] == 255) places[found++] = static_cast<std::uint8_t>(i);
+    return found;
+}
+
+template <class Word>
+BIGSMALL_TARGET_AVX2 inline std::size_t add_rests(const std::uint8_t* symbols, std::size_t count,
+                                                  const std::uint8_t* rests, unsigned low_bits,
+                                                  std::uint8_t* zigzags) noexcept {
+    constexpr std::size_t step = 256;
+    std::array<std::uint8_t, step + 4> places;
+    std::size_t added = 0;
+    for (std::size_t i = 0; i < count; i += step) {
+        const std::size_t found = find_escapes(symbols + i, count - i < step ? count - i : step, places.data());
+        for (std::size_t k = 0; k < found; ++k, ++added)
+            scalar::add_rest<Word>(rests + added * sizeof(Word), low_bits, zigzags + (i + places[k]) * sizeof(Word));
+    }
+    return added;
+}
+
 } // namespace bigsmall::kernel::avx2
 
 #endif

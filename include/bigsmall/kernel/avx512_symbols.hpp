@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSL-1.0
-// Symbols of differences with AVX-512 VBMI2: parted from the low bits and joined, sorted by the class of their context
-// and put back. Expansion and compression under a mask do the latter for 64 symbols at once.
+// Symbols of differences with AVX-512 VBMI: parted from the low bits and joined.
 #pragma once
 
 #if defined(__x86_64__)
@@ -9,8 +8,9 @@
 #include <cstdint>
 #include <immintrin.h>
 
+#include <bigsmall/kernel/avx2_differences.hpp>
+#include <bigsmall/kernel/avx512_classes.hpp>
 #include <bigsmall/kernel/avx512_differences.hpp>
-#include <bigsmall/kernel/avx512_wavelet.hpp>
 #include <bigsmall/kernel/scalar_differences.hpp>
 #include <bigsmall/kernel/x86_targets.hpp>
 
@@ -138,66 +138,39 @@ BIGSMALL_TARGET_AVX512 inline void join_symbols64(const std::uint8_t* symbols, c
     scalar::join_symbols<std::uint64_t>(symbols + i, low, count - i, low_bits, zigzags + 8 * i);
 }
 
-/// Up to 64 contexts: those in each class, as bits.
-BIGSMALL_TARGET_AVX512 inline void find_members(const std::uint8_t* contexts, std::uint64_t valid,
-                                                const context_classes& classes, std::uint64_t* members) noexcept {
-    const __m512i x = _mm512_maskz_loadu_epi8(valid, contexts);
-    std::uint64_t here = valid;
-    for (std::size_t c = 0; c + 1 < classes.classes; ++c) {
-        const __m512i limit = _mm512_set1_epi8(static_cast<char>(classes.limits[c]));
-        const std::uint64_t above = _mm512_cmpge_epu8_mask(x, limit) & valid;
-        members[c] = here & ~above;
-        here = above;
+/// The rests are spread over the escapes: no branch depends on where these are.
+BIGSMALL_TARGET_AVX512 inline std::size_t add_rests16(const std::uint8_t* symbols, std::size_t count,
+                                                      const std::uint8_t* rests, unsigned low_bits,
+                                                      std::uint8_t* zigzags) noexcept {
+    const __m128i shift = _mm_cvtsi32_si128(static_cast<int>(low_bits));
+    std::size_t added = 0, i = 0;
+    for (; i + 32 <= count; i += 32) {
+        const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(symbols + i));
+        const __mmask32 escapes = _mm256_cmpeq_epi8_mask(x, _mm256_set1_epi8(-1));
+        const __m512i more = _mm512_maskz_expand_epi16(escapes, in_register(rests + 2 * added));
+        std::uint8_t* const to = zigzags + 2 * i;
+        _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_loadu_si512(to), _mm512_sll_epi16(more, shift)));
+        added += ones_in(escapes);
     }
-    members[classes.classes - 1] = here;
+    return added +
+           scalar::add_rests<std::uint16_t>(symbols + i, count - i, rests + 2 * added, low_bits, zigzags + 2 * i);
 }
 
-constexpr std::uint64_t first_bits(std::size_t count) noexcept {
-    return count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
-}
-
-BIGSMALL_TARGET_AVX512 inline void count_classes(const std::uint8_t* contexts, std::size_t count,
-                                                 const context_classes& classes, std::size_t* sizes) noexcept {
-    std::uint64_t members[context_classes::most];
-    for (std::size_t i = 0; i < count; i += 64) {
-        find_members(contexts + i, first_bits(count - i), classes, members);
-        for (std::size_t c = 0; c < classes.classes; ++c)
-            sizes[c] += ones_in(members[c]);
+BIGSMALL_TARGET_AVX512 inline std::size_t add_rests32(const std::uint8_t* symbols, std::size_t count,
+                                                      const std::uint8_t* rests, unsigned low_bits,
+                                                      std::uint8_t* zigzags) noexcept {
+    const __m128i shift = _mm_cvtsi32_si128(static_cast<int>(low_bits));
+    std::size_t added = 0, i = 0;
+    for (; i + 16 <= count; i += 16) {
+        const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(symbols + i));
+        const __mmask16 escapes = _mm_cmpeq_epi8_mask(x, _mm_set1_epi8(-1));
+        const __m512i more = _mm512_maskz_expand_epi32(escapes, in_register(rests + 4 * added));
+        std::uint8_t* const to = zigzags + 4 * i;
+        _mm512_storeu_si512(to, _mm512_add_epi32(_mm512_loadu_si512(to), _mm512_sll_epi32(more, shift)));
+        added += ones_in(escapes);
     }
-}
-
-BIGSMALL_TARGET_AVX512 inline void sort_classes(const std::uint8_t* contexts, const std::uint8_t* symbols,
-                                                std::size_t count, const context_classes& classes,
-                                                std::uint8_t** next) noexcept {
-    std::uint64_t members[context_classes::most];
-    for (std::size_t i = 0; i < count; i += 64) {
-        const std::uint64_t valid = first_bits(count - i);
-        find_members(contexts + i, valid, classes, members);
-        const __m512i x = _mm512_maskz_loadu_epi8(valid, symbols + i);
-        for (std::size_t c = 0; c < classes.classes; ++c) {
-            _mm512_storeu_si512(next[c], _mm512_maskz_compress_epi8(members[c], x));
-            next[c] += ones_in(members[c]);
-        }
-    }
-}
-
-BIGSMALL_TARGET_AVX512 inline void unsort_classes(const std::uint8_t* contexts, std::size_t count,
-                                                  const context_classes& classes, const std::uint8_t** next,
-                                                  std::uint8_t* symbols) noexcept {
-    std::uint64_t members[context_classes::most];
-    for (std::size_t i = 0; i < count; i += 64) {
-        const std::uint64_t valid = first_bits(count - i);
-        find_members(contexts + i, valid, classes, members);
-        // All places are filled in the end: the first expansion may keep what was loaded, see woven().
-        __m512i x = in_register(next[0]);
-        x = _mm512_mask_expand_epi8(x, members[0], x);
-        next[0] += ones_in(members[0]);
-        for (std::size_t c = 1; c < classes.classes; ++c) {
-            x = _mm512_mask_expand_epi8(x, members[c], in_register(next[c]));
-            next[c] += ones_in(members[c]);
-        }
-        _mm512_mask_storeu_epi8(symbols + i, valid, x);
-    }
+    return added +
+           scalar::add_rests<std::uint32_t>(symbols + i, count - i, rests + 4 * added, low_bits, zigzags + 4 * i);
 }
 
 inline constexpr difference_functions differences_table{
@@ -210,8 +183,9 @@ inline constexpr difference_functions differences_table{
     {restore<std::uint8_t, true>, restore<std::uint16_t, true>, restore<std::uint32_t, true>,
      restore<std::uint64_t, true>},
     {contexts8, contexts16, contexts32, contexts64},
-    {scalar::part_symbols<std::uint8_t>, part_symbols16, part_symbols32, scalar::part_symbols<std::uint64_t>},
-    {scalar::join_symbols<std::uint8_t>, join_symbols16, join_symbols32, join_symbols64},
+    {scalar::part_symbols8, part_symbols16, part_symbols32, scalar::part_symbols<std::uint64_t>},
+    {scalar::join_symbols8, join_symbols16, join_symbols32, join_symbols64},
+    {avx2::add_rests<std::uint8_t>, add_rests16, add_rests32, avx2::add_rests<std::uint64_t>},
     count_classes,
     sort_classes,
     unsort_classes,

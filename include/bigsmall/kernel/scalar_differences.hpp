@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include <bigsmall/core/bytes.hpp>
@@ -60,6 +61,21 @@ void contexts(const std::uint8_t* base, std::size_t count, const context_rule& r
     }
 }
 
+/// Words of one byte have no low bits: they are their symbols.
+inline void copy_symbols(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
+    if (count != 0) std::memcpy(to, from, count);
+}
+
+inline void part_symbols8(const std::uint8_t* zigzags, std::size_t count, unsigned, std::uint8_t* symbols,
+                          std::uint8_t*) noexcept {
+    copy_symbols(zigzags, count, symbols);
+}
+
+inline void join_symbols8(const std::uint8_t* symbols, const std::uint8_t*, std::size_t count, unsigned,
+                          std::uint8_t* zigzags) noexcept {
+    copy_symbols(symbols, count, zigzags);
+}
+
 template <class Word>
 void part_symbols(const std::uint8_t* zigzags, std::size_t count, unsigned low_bits, std::uint8_t* symbols,
                   std::uint8_t* low) noexcept {
@@ -90,6 +106,21 @@ void join_symbols(const std::uint8_t* symbols, const std::uint8_t* low, std::siz
     }
 }
 
+template <class Word>
+void add_rest(const std::uint8_t* rest, unsigned low_bits, std::uint8_t* zigzag) noexcept {
+    const std::uint64_t more = std::uint64_t{load_le<Word>(rest)} << low_bits;
+    store_le<Word>(zigzag, static_cast<Word>(load_le<Word>(zigzag) + more));
+}
+
+template <class Word>
+std::size_t add_rests(const std::uint8_t* symbols, std::size_t count, const std::uint8_t* rests, unsigned low_bits,
+                      std::uint8_t* zigzags) noexcept {
+    std::size_t added = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        if (symbols[i] == 255) add_rest<Word>(rests + added++ * sizeof(Word), low_bits, zigzags + i * sizeof(Word));
+    return added;
+}
+
 inline void count_classes(const std::uint8_t* contexts, std::size_t count, const context_classes& classes,
                           std::size_t* sizes) noexcept {
     for (std::size_t i = 0; i < count; ++i)
@@ -118,8 +149,9 @@ inline constexpr difference_functions differences_table{
     {restore<std::uint8_t, true>, restore<std::uint16_t, true>, restore<std::uint32_t, true>,
      restore<std::uint64_t, true>},
     {contexts<std::uint8_t>, contexts<std::uint16_t>, contexts<std::uint32_t>, contexts<std::uint64_t>},
-    {part_symbols<std::uint8_t>, part_symbols<std::uint16_t>, part_symbols<std::uint32_t>, part_symbols<std::uint64_t>},
-    {join_symbols<std::uint8_t>, join_symbols<std::uint16_t>, join_symbols<std::uint32_t>, join_symbols<std::uint64_t>},
+    {part_symbols8, part_symbols<std::uint16_t>, part_symbols<std::uint32_t>, part_symbols<std::uint64_t>},
+    {join_symbols8, join_symbols<std::uint16_t>, join_symbols<std::uint32_t>, join_symbols<std::uint64_t>},
+    {add_rests<std::uint8_t>, add_rests<std::uint16_t>, add_rests<std::uint32_t>, add_rests<std::uint64_t>},
     count_classes,
     sort_classes,
     unsort_classes,

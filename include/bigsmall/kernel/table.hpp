@@ -115,6 +115,11 @@ using part_symbols_function = void (*)(const std::uint8_t* zigzags, std::size_t 
 using join_symbols_function = void (*)(const std::uint8_t* symbols, const std::uint8_t* low, std::size_t count,
                                        unsigned low_bits, std::uint8_t* zigzags) noexcept;
 
+/// Adds the next of `rests`, words of the same width, times 2^low_bits to the zigzag of each symbol of 255, and returns
+/// how many there were. Up to 64 bytes behind the rests may be read.
+using add_rests_function = std::size_t (*)(const std::uint8_t* symbols, std::size_t count, const std::uint8_t* rests,
+                                           unsigned low_bits, std::uint8_t* zigzags) noexcept;
+
 /// Contexts belong to classes: limits[c - 1] is the first context of class c, and limits go up.
 struct context_classes {
     static constexpr std::size_t most = 16;
@@ -142,6 +147,7 @@ struct difference_functions {
     contexts_function contexts[4];
     part_symbols_function part_symbols[4];
     join_symbols_function join_symbols[4];
+    add_rests_function add_rests[4];
     count_classes_function count_classes;
     sort_classes_function sort_classes;
     unsort_classes_function unsort_classes;

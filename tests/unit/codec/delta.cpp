@@ -214,6 +214,92 @@ TEST_CASE("what does not win is not coded", "[delta]") {
     CHECK_FALSE(encode(equal, memory, 2).has_value());
 }
 
+TEST_CASE("runs that are coded alike are taken together", "[delta]") {
+    delta::delta_front front;
+    front.run_classes = 3;
+    front.classes[0].contexts.classes = 4;
+    front.classes[1].sparse = true;
+    front.classes[2].contexts.classes = 2;
+    laws::fixed_random random(12);
+    for (unsigned log2 = delta::delta_front::least_run_log2; log2 <= delta::delta_front::most_run_log2; ++log2) {
+        front.run_log2 = log2;
+        front.form.width_log2 = log2 % 4;
+        const std::size_t size = front.run_words();
+        for (std::size_t words = 1; words < 40 * size; words += size / 2 + 1) {
+            std::vector<std::uint8_t> of_run(front.runs_of(words));
+            for (std::size_t run = 0; run < of_run.size(); ++run)
+                of_run[run] =
+                    static_cast<std::uint8_t>(run > 0 && random.below(4) != 0 ? of_run[run - 1] : random.below(4));
+            std::size_t next = 0, stretches = 0;
+            std::uint8_t before = 0;
+            std::size_t before_words = 0;
+            delta::for_each_stretch(front, of_run, words, [&](const delta::stretch& each) {
+                REQUIRE(each.first == next);
+                REQUIRE(each.count > 0);
+                REQUIRE(each.count <= delta::stretch::most_words);
+                next += each.count;
+                const std::uint8_t number = of_run[each.first >> log2];
+                REQUIRE(each.how == (number == 0 ? nullptr : &front.classes[number - 1u]));
+                if (number != 0) REQUIRE(each.first_symbols == front.first_symbol_class(number - 1u));
+                for (std::size_t run = each.first >> log2; run << log2 < next; ++run)
+                    REQUIRE(of_run[run] == number);
+                if (number == 0 || number == 2) REQUIRE(each.count <= size);
+                // Nothing is left apart that could be together.
+                if (stretches != 0 && number == before && number != 0 && number != 2)
+                    REQUIRE((before_words + size) << front.form.width_log2 > delta::stretch::joined_bytes);
+                before = number;
+                before_words = each.count;
+                ++stretches;
+            });
+            REQUIRE(next == words);
+        }
+    }
+}
+
+TEST_CASE("as many rests are stored as there are escapes", "[delta]") {
+    pair_of_blocks blocks = updated(5000, 1e-3f, update::relative);
+    for (std::size_t i = 0; i < 5000; i += 30) // these differences do not fit a symbol
+        blocks.raw[2 * i + 1] ^= 0x11;
+    scratch memory;
+    const byte_buffer coded = encode(blocks, memory).value();
+    delta::delta_front front;
+    byte_cursor cursor(coded);
+    REQUIRE(delta::delta_front::load(cursor, front) == status::ok);
+    byte_buffer of_run(front.runs_of(5000));
+    REQUIRE(delta::side_stream::load(cursor, of_run, memory) == status::ok);
+    REQUIRE_FALSE(front.has_sparse_runs());
+    REQUIRE(front.run_classes == 1);
+    cursor.take((5000 * front.classes[0].low_bits + 7) / 8);
+    const std::size_t at = cursor.position();
+    const std::uint64_t escapes = cursor.read_varint();
+    REQUIRE(escapes >= 128);
+    REQUIRE(cursor.position() == at + 2);
+    REQUIRE(coded[at + 2] <= 2); // planes
+    byte_buffer back(blocks.raw.size());
+    // One rest too few or too many, for planes that are stored as they are or not at all: no other part is damaged.
+    byte_buffer without(coded.begin(), coded.begin() + static_cast<std::ptrdiff_t>(at));
+    const auto with_escapes = [&](std::size_t count) {
+        byte_buffer made = without;
+        std::array<std::uint8_t, max_varint_bytes> varint;
+        made.insert(made.end(), varint.begin(),
+                    varint.begin() + static_cast<std::ptrdiff_t>(store_varint(varint.data(), count)));
+        made.push_back(0);
+        byte_cursor planes(coded);
+        planes.take(at + 3);
+        for (std::size_t p = 0; p < coded[at + 2]; ++p) {
+            byte_buffer plane(static_cast<std::size_t>(escapes));
+            REQUIRE(delta::side_stream::load(planes, plane, memory) == status::ok);
+        }
+        made.insert(made.end(), coded.begin() + static_cast<std::ptrdiff_t>(planes.position()), coded.end());
+        return made;
+    };
+    const auto count = static_cast<std::size_t>(escapes);
+    CHECK(delta_codec::decode(with_escapes(count), blocks.base, back, memory) == status::ok);
+    CHECK(back != blocks.raw); // their rests are missing
+    CHECK(delta_codec::decode(with_escapes(count - 1), blocks.base, back, memory) == status::corrupt);
+    CHECK(delta_codec::decode(with_escapes(count + 1), blocks.base, back, memory) == status::corrupt);
+}
+
 TEST_CASE("damaged differences give an answer", "[delta]") {
     std::vector<pair_of_blocks> cases{updated(3000, 1e-2f, update::additive), updated(2000, 0.3f, update::relative, 4),
                                       sparse(6000, 20), updated(700, 1e-3f, update::additive)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSL-1.0
 // The kernels of differences: the scalar ones against what they say, every table against the scalar one, at all small
 // lengths and several alignments.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <vector>
@@ -65,7 +66,13 @@ kernel::context_classes classes_with(std::vector<std::uint8_t> limits) {
 
 const std::vector<kernel::context_classes>& sets_of_classes() {
     static const std::vector<kernel::context_classes> sets{
-        classes_with({}), classes_with({1}), classes_with({128, 255}), classes_with({3, 9, 100, 127, 200}),
+        classes_with({}),
+        classes_with({1}),
+        classes_with({128, 255}),
+        classes_with({1, 64, 254}),
+        classes_with({20, 127, 128, 129}),
+        classes_with({3, 9, 100, 127, 200}),
+        classes_with({3, 9, 100, 127, 200, 201}),
         classes_with({10, 20, 30, 40, 50, 60, 70, 80, 128, 150, 160, 170, 180, 190, 200})};
     return sets;
 }
@@ -165,6 +172,37 @@ TEST_CASE("symbols and low bits are alike in every table", "[kernel]") {
                     for (std::size_t k = 0; k < count && i == 0; ++k)
                         REQUIRE(back[k] == zigzags[k]);
                 }
+}
+
+TEST_CASE("escapes get their rests alike in every table", "[kernel]") {
+    const byte_buffer z = words(8 * (most + 40), 8), r = words(8 * most, 9);
+    laws::fixed_random random(10);
+    for (const std::size_t one_in : {1u, 2u, 20u, 200u}) {
+        byte_buffer x = words(most + 40, 11);
+        for (std::uint8_t& symbol : x)
+            symbol = static_cast<std::uint8_t>(random.below(one_in) == 0 ? 255 : random.below(255));
+        for_each_case([&](const kernel::difference_functions& kernels, std::size_t count, std::size_t shift) {
+            const byte_buffer symbols = part_of(x, shift, count);
+            const auto escapes = static_cast<std::size_t>(std::count(symbols.begin(), symbols.end(), 255));
+            for (std::size_t i = 0; i < 4; ++i) {
+                const unsigned low_bits = static_cast<unsigned>(shift % ((8u << i) - 7));
+                const byte_buffer rests = part_of(r, 0, (escapes << i) + slack);
+                byte_buffer expected = part_of(z, 0, count << i);
+                REQUIRE(reference.add_rests[i](symbols.data(), count, rests.data(), low_bits, expected.data()) ==
+                        escapes);
+                output sums(count << i, shift);
+                std::copy_n(z.data(), count << i, sums.data());
+                REQUIRE(kernels.add_rests[i](symbols.data(), count, rests.data(), low_bits, sums.data()) == escapes);
+                REQUIRE(sums.equals(expected));
+            }
+        });
+    }
+    // What the portable one does: the next rest, shifted, to each word whose symbol is 255.
+    const std::array<std::uint8_t, 4> symbols{255, 254, 255, 0};
+    const std::array<std::uint8_t, 4> rests{1, 0, 0xff, 0x10};
+    std::array<std::uint8_t, 8> sums{0xfc, 0x03, 9, 0, 0xfe, 0x03, 9, 0};
+    CHECK(reference.add_rests[1](symbols.data(), 4, rests.data(), 2, sums.data()) == 2);
+    CHECK(sums == std::array<std::uint8_t, 8>{0x00, 0x04, 9, 0, 0xfa, 0x47, 9, 0});
 }
 
 TEST_CASE("classes are counted, sorted and put back alike in every table", "[kernel]") {

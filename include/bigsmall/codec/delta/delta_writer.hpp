@@ -10,6 +10,7 @@
 #include <bigsmall/codec/delta/escapes.hpp>
 #include <bigsmall/codec/delta/side_stream.hpp>
 #include <bigsmall/codec/delta/sparse_runs.hpp>
+#include <bigsmall/codec/delta/stretches.hpp>
 #include <bigsmall/codec/delta/update_plan.hpp>
 #include <bigsmall/codec/entropy/wavelet_code.hpp>
 #include <bigsmall/codec/entropy/wavelet_writer.hpp>
@@ -47,7 +48,6 @@ private:
     using writer = bigsmall::entropy::wavelet_writer;
     using code = bigsmall::entropy::wavelet_code;
     static constexpr std::size_t slack = 64;
-    static constexpr std::size_t most_run_words = std::size_t{1} << delta_front::most_run_log2;
 
     std::size_t bound(std::size_t tail_bytes) const noexcept {
         const std::size_t padding = 2 * bigsmall::entropy::wavelet_tree::max_nodes;
@@ -58,53 +58,34 @@ private:
                writer::bound(words_.count, std::size_t{1} << PieceLog2);
     }
 
-    /// A run that has changes.
-    struct run {
-        const run_class& how;
-        std::size_t number;
-        std::size_t first, count;  ///< its words
-        std::size_t first_symbols; ///< the first class of its symbols
-    };
-
-    template <class Work>
-    void for_each_run(const Work& work) {
-        for (std::size_t i = 0; i < of_run_.size(); ++i) {
-            if (of_run_[i] == 0) continue;
-            const std::size_t c = of_run_[i] - 1u, first = i << front_.run_log2;
-            work(run{front_.classes[c], i, first, std::min(front_.run_words(), words_.count - first),
-                     front_.first_symbol_class(c)});
-        }
-    }
-
     /// Which words have symbols, their contexts, and the sizes of the classes.
     void find_changes() {
         contexts_ = memory_.memory(scratch::purpose::lead, front_.needs_contexts() ? words_.count : 0);
         bitmaps_ = memory_.memory(scratch::purpose::trial, bitmap_bytes(words_.count) + of_run_.size());
-        changed_.resize(of_run_.size());
         std::size_t low_bytes = 0;
         std::uint8_t* bits = bitmaps_.data();
-        alignas(64) std::array<std::uint8_t, 8 * most_run_words> together;
-        for_each_run([&](const run& each) {
+        alignas(64) std::array<std::uint8_t, 8 * stretch::most_words> together;
+        for_each_stretch(front_, of_run_, words_.count, [&](const stretch& each) {
+            if (each.how == nullptr) return;
             const std::uint8_t* base = words_.base.data() + (each.first << words_.form.width_log2);
             std::size_t changed = each.count;
-            if (each.how.sparse) {
+            if (each.is_sparse()) {
                 changed = find_changed(each, bits);
                 const bytes_view flags(bits, bitmap_bytes(each.count));
                 gather(flags, words_.form.width_log2, base, together.data());
                 base = together.data();
                 bits += flags.size();
             }
-            changed_[each.number] = static_cast<std::uint16_t>(changed);
-            low_bytes += (changed * each.how.low_bits + 7) / 8;
+            low_bytes += (changed * each.how->low_bits + 7) / 8;
             find_contexts(each, base, changed);
         });
         bitmaps_ = bitmaps_.first(static_cast<std::size_t>(bits - bitmaps_.data()));
         low_ = memory_.memory(scratch::purpose::sample, low_bytes + slack).first(low_bytes);
     }
 
-    std::size_t find_changed(const run& each, std::uint8_t* bits) const {
+    std::size_t find_changed(const stretch& each, std::uint8_t* bits) const {
         const kernel::table& kernels = memory_.kernels();
-        alignas(64) std::array<std::uint8_t, most_run_words> sizes;
+        alignas(64) std::array<std::uint8_t, stretch::most_words> sizes;
         std::array<std::uint8_t, slack> none;
         const unsigned width_log2 = words_.form.width_log2;
         const std::uint8_t* const zigzags = words_.zigzags.data() + (each.first << width_log2);
@@ -112,8 +93,8 @@ private:
         return kernels.wavelet.part_bits(sizes.data(), each.count, 1, bits, nullptr, nullptr);
     }
 
-    void find_contexts(const run& each, const std::uint8_t* base, std::size_t changed) {
-        const kernel::context_classes& classes = each.how.contexts;
+    void find_contexts(const stretch& each, const std::uint8_t* base, std::size_t changed) {
+        const kernel::context_classes& classes = each.how->contexts;
         if (classes.classes == 1) {
             sizes_[each.first_symbols] += changed;
             return;
@@ -135,14 +116,16 @@ private:
             next[c] = next[c - 1] + sizes_[c - 1] + slack;
         std::uint8_t* low = low_.data();
         const std::uint8_t* bits = bitmaps_.data();
-        alignas(64) std::array<std::uint8_t, most_run_words> symbols;
-        alignas(64) std::array<std::uint8_t, 8 * most_run_words> together;
-        for_each_run([&](const run& each) {
-            const unsigned width_log2 = words_.form.width_log2, low_bits = each.how.low_bits;
-            const std::size_t changed = changed_[each.number];
+        alignas(64) std::array<std::uint8_t, stretch::most_words> symbols;
+        alignas(64) std::array<std::uint8_t, 8 * stretch::most_words> together;
+        for_each_stretch(front_, of_run_, words_.count, [&](const stretch& each) {
+            if (each.how == nullptr) return;
+            const unsigned width_log2 = words_.form.width_log2, low_bits = each.how->low_bits;
             const std::uint8_t* zigzags = words_.zigzags.data() + (each.first << width_log2);
-            if (each.how.sparse) {
+            std::size_t changed = each.count;
+            if (each.is_sparse()) {
                 const bytes_view flags(bits, bitmap_bytes(each.count));
+                changed = memory_.kernels().wavelet.count_ones(bits, each.count);
                 gather(flags, width_log2, zigzags, together.data());
                 zigzags = together.data();
                 bits += flags.size();
@@ -151,15 +134,15 @@ private:
             low += (changed * low_bits + 7) / 8;
             if (width_log2 > 0) keep_rests(bytes_view(symbols).first(changed), zigzags, low_bits);
             std::uint8_t** const to = next.data() + each.first_symbols;
-            if (each.how.contexts.classes == 1)
+            if (each.how->contexts.classes == 1)
                 *to = std::copy_n(symbols.data(), changed, *to);
             else
-                kernels.sort_classes(contexts_.data() + each.first, symbols.data(), changed, each.how.contexts, to);
+                kernels.sort_classes(contexts_.data() + each.first, symbols.data(), changed, each.how->contexts, to);
         });
     }
 
     void keep_rests(bytes_view symbols, const std::uint8_t* zigzags, unsigned low_bits) {
-        for_each_escape(symbols, [&](std::size_t i) {
+        for_each_escape(symbols, memory_.kernels(), [&](std::size_t i) {
             rests_.push_back((load_word(zigzags, i, words_.form) >> low_bits) - escape_symbol);
         });
     }
@@ -209,7 +192,6 @@ private:
     const std::vector<std::uint8_t>& of_run_;
     scratch& memory_;
     bytes_span contexts_, bitmaps_, low_, sorted_;
-    std::vector<std::uint16_t> changed_; ///< words of each run that have symbols
     std::vector<std::uint64_t> rests_;
     std::array<std::size_t, kernel::context_classes::most> sizes_{};
 };

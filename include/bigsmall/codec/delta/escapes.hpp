@@ -2,29 +2,38 @@
 // Symbols that do not tell all.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
+#include <bigsmall/codec/delta/sparse_runs.hpp>
+#include <bigsmall/codec/delta/stretches.hpp>
 #include <bigsmall/core/bytes.hpp>
+#include <bigsmall/kernel/table.hpp>
 
 namespace bigsmall::delta {
 
 /// What a symbol of 255 stands for: the zigzag difference may be larger. Words of one byte have no more to say.
 inline constexpr std::uint8_t escape_symbol = 255;
 
-/// Calls found(i) for each escape among the symbols.
+/// How many of any number of symbols are escapes.
+inline std::size_t count_escapes(bytes_view symbols, const kernel::table& kernels) noexcept {
+    std::array<std::uint8_t, bitmap_bytes(stretch::most_words)> bits;
+    std::size_t escapes = 0;
+    for (std::size_t at = 0; at < symbols.size(); at += stretch::most_words)
+        escapes += kernels.wavelet.part_bits(symbols.data() + at, std::min(stretch::most_words, symbols.size() - at),
+                                             escape_symbol, bits.data(), nullptr, nullptr);
+    return escapes;
+}
+
+/// Calls found(i) for each escape among the symbols of a stretch.
 template <class Found>
-void for_each_escape(bytes_view symbols, const Found& found) {
-    const std::uint8_t* at = symbols.data();
-    std::size_t left = symbols.size();
-    while (left != 0) {
-        const auto* const next = static_cast<const std::uint8_t*>(std::memchr(at, escape_symbol, left));
-        if (next == nullptr) return;
-        found(static_cast<std::size_t>(next - symbols.data()));
-        left -= static_cast<std::size_t>(next - at) + 1;
-        at = next + 1;
-    }
+void for_each_escape(bytes_view symbols, const kernel::table& kernels, const Found& found) {
+    std::array<std::uint8_t, bitmap_bytes(stretch::most_words)> bits;
+    const std::size_t escapes =
+        kernels.wavelet.part_bits(symbols.data(), symbols.size(), escape_symbol, bits.data(), nullptr, nullptr);
+    if (escapes != 0) for_each_set_bit(bytes_view(bits).first(bitmap_bytes(symbols.size())), found);
 }
 
 } // namespace bigsmall::delta
