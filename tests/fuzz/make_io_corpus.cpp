@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSL-1.0
 // Writes the seed corpora of the io fuzz targets: `make_io_corpus DIRECTORY`. The files are committed; this
 // program is here so that anybody can see what they are and make them again.
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -43,6 +45,24 @@ void save_headers(const std::filesystem::path& to) {
     save(to, "length_only", byte_buffer{2, 0, 0, 0, 0, 0, 0, 0});
 }
 
+/// Of one file with three tensors of BF16, a block each, which its header names in that order.
+container_index index_of_one_file(const std::array<std::uint32_t, 3>& order = {0, 1, 2}) {
+    container_index index;
+    std::string json = "{";
+    member_entry member{member_kind::safetensors, "model.safetensors", 0, {}, {}, {}};
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        json += (i ? ",\"layers." : "\"layers.") + std::to_string(order[i]) +
+                R"(.weight":{"dtype":"BF16","shape":[20,25],"data_offsets":[)" + std::to_string(1000 * order[i]) + "," +
+                std::to_string(1000 * (order[i] + 1)) + "]}";
+        index.contents.push_back({1000, {}, 256 * KiB, 64 + 700 * std::uint64_t{i}, 0, no_bundle, {{700, i, 1, 2}}});
+        member.extents.push_back({extent_kind::tensor, i});
+    }
+    member.header = header_of(json + "}");
+    member.raw_bytes = member.header.size() + 3000;
+    index.members.push_back(member);
+    return index;
+}
+
 /// As the fuzz target wants it: the number of receipts, then the index.
 byte_buffer fuzzed_index(const container_index& index) {
     byte_buffer bytes = encode_index(index);
@@ -69,30 +89,13 @@ void save_containers(const std::filesystem::path& to) {
     save(to, "lean_shared_blocks", sample_with_shared_blocks().bytes);
     save(to, "lean_index_shared_blocks", fuzzed_index(sample_with_shared_blocks().index));
     save(to, "lean_index_bundles", fuzzed_index(sample_with_bundles().index));
+    save(to, "lean_index_order", fuzzed_index(index_of_one_file({2, 0, 1})));
     save(to, "patch", sample_patch().bytes);
     save(to, "patch_index", fuzzed_index(sample_patch().index));
     save(to, "patch_index_unchanged", fuzzed_index(index_of_unchanged(3, 8)));
     container_index no_images;
     no_images.base_files.push_back({"base.safetensors", 9, {}});
     save(to, "patch_index_no_images", fuzzed_index(no_images));
-}
-
-/// Of one file with three tensors of BF16, a block each.
-container_index index_of_one_file() {
-    container_index index;
-    std::string json = "{";
-    member_entry member{member_kind::safetensors, "model.safetensors", 0, {}, {}, {}};
-    for (std::uint32_t i = 0; i < 3; ++i) {
-        json += (i ? ",\"layers." : "\"layers.") + std::to_string(i) +
-                R"(.weight":{"dtype":"BF16","shape":[20,25],"data_offsets":[)" + std::to_string(1000 * i) + "," +
-                std::to_string(1000 * (i + 1)) + "]}";
-        index.contents.push_back({1000, {}, 256 * KiB, 64 + 700 * std::uint64_t{i}, 0, no_bundle, {{700, i, 1, 2}}});
-        member.extents.push_back({extent_kind::tensor, i});
-    }
-    member.header = header_of(json + "}");
-    member.raw_bytes = member.header.size() + 3000;
-    index.members.push_back(member);
-    return index;
 }
 
 /// What the first shard keeps of the container that it was a part of.

@@ -51,6 +51,10 @@ TEST_CASE("a container with a lean index and shared blocks restores its director
     check_restores("container_v1_lean", 2);
 }
 
+TEST_CASE("a container whose header names tensors in another order restores its directory forever", "[golden]") {
+    check_restores("container_v1_order", 1);
+}
+
 TEST_CASE("the index of a patch is read forever, and written as the same bytes", "[golden]") {
     namespace io = bigsmall::io;
     const std::string whole = contents(fs::path(BIGSMALL_TEST_DATA_DIR) / "container_v1_patch_index.bs");
