@@ -92,8 +92,27 @@ said "$out" "squashed 2 patches"
 expect 0 apply base.safetensors both.bs -o both.safetensors
 same base.safetensors both.safetensors
 expect 2 squash patch.bs back.bs -o x.bs
+said "$err" "more than one of the patches changes tensor"
+said "$err" "--base BASE"
+absent x.bs
 expect 2 squash patch.bs back.bs --base base.safetensors
 expect 2 squash patch.bs back.bs --base base.safetensors -o patch.bs -f
+# Without a base: what only one patch changes. Parity of what is replaced goes with it.
+expect 0 squash patch.bs -o one.bs --json
+said "$out" '"base": null'
+expect 0 apply base.safetensors one.bs -o one.safetensors
+same tuned.safetensors one.safetensors
+expect 0 ecc one.bs
+expect 6 squash patch.bs -o one.bs
+expect 0 squash patch.bs -o one.bs -f --json
+said "$out" '"one.bs.ecc"'
+absent one.bs.ecc
+expect 0 ecc one.bs
+expect 1 diff base.safetensors tuned.safetensors --patch one.bs -f --json
+said "$out" '"one.bs.ecc"'
+absent one.bs.ecc
+expect 0 apply base.safetensors one.bs -o one.safetensors -f
+same tuned.safetensors one.safetensors
 
 # The chain: no detours, and nothing that starts from its own end.
 cp tuned.safetensors third.safetensors

@@ -11,6 +11,7 @@
 #include "commands/base_options.hpp"
 #include "commands/compress_base.hpp"
 #include "commands/diff_result.hpp"
+#include "commands/old_parity.hpp"
 #include "options/shared.hpp"
 
 namespace bigsmall::app {
@@ -69,6 +70,7 @@ written_patch write_patch(const model_diff& diff, const base_pointer& base_of_b,
     options.tune(archive::operating_point::balanced);
     session.apply_to(options, given);
     options.base = diff.a;
+    require_place_for_parity(output, given);
     archive::pack_result packed;
     if (diff.b->is_archive()) {
         archive::unpack_options how;
@@ -78,7 +80,8 @@ written_patch write_patch(const model_diff& diff, const base_pointer& base_of_b,
     } else {
         packed = archive::pack(diff.b_path, output, options, session.executor());
     }
-    return {output, packed.source_bytes, packed.compressed_bytes};
+    remove_old_parity({output}, packed.removed_files);
+    return {output, packed.source_bytes, packed.compressed_bytes, packed.removed_files};
 }
 
 model_diff work(const arguments& given) {
@@ -179,6 +182,7 @@ std::vector<json_field> fields() {
         {"patch.source_bytes", "integer", "bytes of the files of B"},
         {"patch.compressed_bytes", "integer", "bytes of the patch"},
         {"patch.ratio_pct", "number or null", "100 * compressed_bytes / source_bytes, two places"},
+        {"patch.removed_files", "array of strings", "with -f: the parity of the file that was there before"},
         {"elapsed_seconds", "number", "wall time, three places"}};
     all.insert(all.end(), lists.begin(), lists.end());
     return all;

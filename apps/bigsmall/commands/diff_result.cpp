@@ -332,7 +332,8 @@ json patch_json(const std::optional<written_patch>& patch) {
     return {{"path", patch->path},
             {"source_bytes", patch->source_bytes},
             {"compressed_bytes", patch->compressed_bytes},
-            {"ratio_pct", percent_json(patch->compressed_bytes, patch->source_bytes)}};
+            {"ratio_pct", percent_json(patch->compressed_bytes, patch->source_bytes)},
+            {"removed_files", paths_json(patch->removed_files)}};
 }
 
 } // namespace

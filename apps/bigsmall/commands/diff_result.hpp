@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct written_patch {
     std::string path;
     std::uint64_t source_bytes = 0; // of B
     std::uint64_t compressed_bytes = 0;
+    std::vector<std::filesystem::path> removed_files;
 };
 
 struct model_diff {

@@ -4,6 +4,7 @@
 #include <bigsmall/archive/squash.hpp>
 
 #include "commands/base_options.hpp"
+#include "commands/old_parity.hpp"
 #include "console/json.hpp"
 #include "options/shared.hpp"
 
@@ -24,15 +25,16 @@ squash_result work(const arguments& given) {
         result.patches.push_back(given.positional(i));
     result.base = given.value("base").value_or("");
     result.output = given.value("output").value_or("");
-    if (result.base.empty()) throw usage_error("squash needs --base BASE, what the first patch was made against");
     if (result.output.empty() || result.output == "-") throw usage_error("squash needs -o OUT, the name of a file");
     work_session session(given, show_ratio::yes);
     archive::pack_options options;
     options.tune(archive::operating_point::balanced);
     session.apply_to(options, given);
-    options.base = base_of(given, session, options);
+    require_place_for_parity(result.output, given);
+    if (!result.base.empty()) options.base = base_of(given, session, options);
     result.packed =
         archive::squash({result.patches.begin(), result.patches.end()}, result.output, options, session.executor());
+    remove_old_parity({result.output}, result.packed.removed_files);
     for (const std::string& patch : result.patches)
         result.patch_bytes += archive::opened_archive(patch).stored_bytes();
     result.seconds = session.finish();
@@ -44,16 +46,17 @@ std::string text_of(const squash_result& result) {
     return "squashed " + with_thousands(count) + (count == 1 ? " patch" : " patches") + " -> " +
            printable(result.output) + "\n" + "  patches:  " + with_thousands(result.patch_bytes) + " bytes\n" +
            "  squashed: " + with_thousands(result.packed.compressed_bytes) + " bytes\n" +
-           "  elapsed:  " + fixed(result.seconds, 1) + "s\n";
+           removed_text(result.packed.removed_files) + "  elapsed:  " + fixed(result.seconds, 1) + "s\n";
 }
 
 json json_of(const squash_result& result) {
     return {{"command", "squash"},
             {"patches", result.patches},
-            {"base", result.base},
+            {"base", result.base.empty() ? json(nullptr) : json(result.base)},
             {"output", result.output},
             {"patch_bytes", result.patch_bytes},
             {"compressed_bytes", result.packed.compressed_bytes},
+            {"removed_files", paths_json(result.packed.removed_files)},
             {"elapsed_seconds", seconds_json(result.seconds)}};
 }
 
@@ -69,10 +72,11 @@ exit_code run(const arguments& given) {
 std::vector<json_field> fields() {
     return {{"command", "string", "\"squash\""},
             {"patches", "array of strings", "the patches, as given"},
-            {"base", "string", "BASE as given"},
+            {"base", "string or null", "BASE as given"},
             {"output", "string", "the file written"},
             {"patch_bytes", "integer", "bytes of the patches together"},
             {"compressed_bytes", "integer", "bytes of the patch written"},
+            {"removed_files", "array of strings", "with -f: the parity of the file that was there before"},
             {"elapsed_seconds", "number", "wall time, three places"}};
 }
 
@@ -85,14 +89,16 @@ command_spec squash_command() {
         .description =
             {"Writes one patch with the effect of several, of which each was made against the result of the one "
              "before: 'apply BASE OUT' then gives what 'apply BASE PATCH...' gave.",
-             "Differences of differences can only be read with the base, so it is needed. What the last patch restores "
-             "is written beside OUT for the time of the run."},
+             "Without --base, blocks are copied and nothing is decoded. That is possible where no tensor is changed "
+             "by more than one of the patches: differences of differences can only be read with the base.",
+             "With --base, what the last patch restores is written beside OUT for the time of the run, and packed "
+             "against BASE."},
         .positionals = {{.name = "PATCH",
                          .help = "Patches in the order in which they are applied.",
                          .repeatable = true}},
         .options = {{.name = "base",
                      .value = "BASE",
-                     .help = "What the first patch was made against. Needed.",
+                     .help = "What the first patch was made against. Needed where several patches change one tensor.",
                      .kind = value_kind::path},
                     {.name = "output",
                      .letter = 'o',
@@ -106,7 +112,9 @@ command_spec squash_command() {
                     no_progress_option(),
                     help_option()},
         .examples = {{"bigsmall squash monday.bs tuesday.bs --base base.safetensors -o both.bs",
-                      "One patch instead of two."}},
+                      "One patch instead of two."},
+                     {"bigsmall squash head.bs adapter.bs -o both.bs",
+                      "Two patches of different tensors: their base is not needed."}},
         .json = fields(),
         .run = run,
     };

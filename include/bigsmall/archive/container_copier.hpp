@@ -73,6 +73,22 @@ private:
     std::uint64_t done_bytes_, total_bytes_;
 };
 
+/// Appends the blocks of a content that are its own as another container has them, each checked against what that
+/// one's index says. `here`: the content as it will be. Throws: errc::corrupt, errc::truncated, errc::missing,
+/// errc::io; errc::cancelled.
+inline void copy_blocks(const content_place& from, const io::content_entry& here, io::container_writer& writer,
+                        const run_options& options, byte_buffer& memory) {
+    const io::content_entry& there = from.container->index().contents[from.content];
+    const std::vector<std::uint64_t> offsets = io::block_offsets(there);
+    const io::container_reader& home = from.container->home_of(there);
+    for (std::size_t b = 0; b < here.blocks.size(); ++b) {
+        if (here.blocks[b].shared_at != 0) continue;
+        check_cancelled(options);
+        home.read_block_at(offsets[b], there.blocks[b], b, memory);
+        writer.append_block(memory);
+    }
+}
+
 /// Writes containers of one model, one after another into one directory.
 class container_copier {
 public:
@@ -91,7 +107,7 @@ public:
                         const std::filesystem::path& staged, E& e) {
         io::container_writer writer(file, io::required_features(part.index));
         for (const std::uint32_t number : part.order)
-            copy_blocks(part, number, writer);
+            copy(part, number, writer);
         file.flush();
         opened_container draft{
             name,
@@ -122,19 +138,9 @@ private:
         return names;
     }
 
-    void copy_blocks(const index_part& part, std::uint32_t number, io::container_writer& writer) {
-        const content_place& from = model_.places[part.origins[number]];
-        const io::content_entry& there = from.container->index().contents[from.content];
-        const io::content_entry& here = part.index.contents[number];
-        const std::vector<std::uint64_t> offsets = io::block_offsets(there);
+    void copy(const index_part& part, std::uint32_t number, io::container_writer& writer) {
         try {
-            const io::container_reader& home = from.container->home_of(there);
-            for (std::size_t b = 0; b < here.blocks.size(); ++b) {
-                if (here.blocks[b].shared_at != 0) continue;
-                check_cancelled(options_);
-                home.read_block_at(offsets[b], there.blocks[b], b, stored_);
-                writer.append_block(stored_);
-            }
+            copy_blocks(model_.places[part.origins[number]], part.index.contents[number], writer, options_, stored_);
         } catch (error& failure) {
             const std::string& tensor = names_[part.origins[number]];
             if (!tensor.empty()) failure.in_tensor(io::printable(tensor));

@@ -75,7 +75,7 @@ inline std::vector<std::uint32_t> order_of_places(const io::container_index& ind
     return order;
 }
 
-/// Takes what a member needs out of the index of the whole.
+/// Takes what members need out of the index of the whole.
 class index_splitter {
 public:
     explicit index_splitter(const io::container_index& whole) : whole_(whole), slices_(whole.bundles) {
@@ -83,21 +83,22 @@ public:
             if (whole.contents[i].is_slice()) slices_[whole.contents[i].bundle - whole.first_bundle()].push_back(i);
     }
 
-    /// An index of one member, whose extents have numbers of the whole. It has the contents of the member, `others`,
-    /// and every part of the bundles of which it needs one: a bundle is not taken apart. `lent` are contents of other
-    /// files, `wanted` those that other files will want from this one, which share no blocks for that.
-    index_part take(const io::member_entry& member, const std::vector<std::uint32_t>& others, const lent_contents& lent,
-                    const std::set<std::uint32_t>& wanted) {
+    /// An index of these members, whose extents have numbers of the whole. It has the contents of the members,
+    /// `others`, and every part of the bundles of which it needs one: a bundle is not taken apart. `lent` are contents
+    /// of other files, `wanted` those that other files will want from this one, which share no blocks for that.
+    index_part take(std::vector<io::member_entry> members, const std::vector<std::uint32_t>& others,
+                    const lent_contents& lent, const std::set<std::uint32_t>& wanted) {
         start(lent);
-        for (const io::extent_entry& extent : member.extents)
-            add(extent.content);
+        for (const io::member_entry& member : members)
+            for (const io::extent_entry& extent : member.extents)
+                add(extent.content);
         for (const std::uint32_t number : others)
             add(number);
         add_bundles();
-        io::member_entry mine = member;
-        for (io::extent_entry& extent : mine.extents)
-            extent.content = numbers_.at(extent.content);
-        part_.index.members = {std::move(mine)};
+        part_.index.members = std::move(members);
+        for (io::member_entry& member : part_.index.members)
+            for (io::extent_entry& extent : member.extents)
+                extent.content = numbers_.at(extent.content);
         part_.order = order();
         place_blocks(part_.index, part_.order,
                      [&](std::uint32_t number) { return wanted.count(part_.origins[number]) != 0; });

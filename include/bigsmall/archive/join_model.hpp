@@ -196,7 +196,7 @@ private:
         whole.writer = containers_[0]->index().writer;
         joined_model model;
         model.known_hash = members_.size() == 1;
-        index_part part = index_splitter(whole).take(model.known_hash ? only_member() : new_member(), {}, {}, {});
+        index_part part = index_splitter(whole).take({model.known_hash ? only_member() : new_member()}, {}, {}, {});
         model.index = std::move(part.index);
         for (const std::uint32_t origin : part.origins)
             model.places.push_back(pool_.places()[origin]);

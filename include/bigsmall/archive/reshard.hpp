@@ -142,7 +142,7 @@ private:
         for (const auto& [content, owner] : plan_.wanted_by(s))
             lent.emplace(content, lent_content{finished_[owner].at(content), name_in_folder(owner)});
         index_splitter splitter(model_.index);
-        part = splitter.take(plan_.member(s), s == 0 ? plan_.others() : std::vector<std::uint32_t>(), lent,
+        part = splitter.take({plan_.member(s)}, s == 0 ? plan_.others() : std::vector<std::uint32_t>(), lent,
                              plan_.wanted_from(s));
         if (s == 0) part.index.joined = encode_joined(model_.index);
         return part;
