@@ -161,7 +161,7 @@ inline byte_buffer brief_in_place(const container_index& index, const member_ent
     append(brief, for_each_list(as_string_view(member.header), [&](std::string_view before, std::string_view behind) {
                append(brief, before);
                const auto place = places.next();
-               return place && behind.starts_with(*place) ? place->size() : std::size_t{0};
+               return place && behind.starts_with(*place + ']') ? place->size() : std::size_t{0};
            }));
     return brief;
 }
