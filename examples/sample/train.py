@@ -22,6 +22,8 @@ what reads an ordinary checkpoint reads these.  Needs PyTorch and NumPy only
     python3 train.py --out DIR      # leave the files here alone
     python3 train.py --stories 5    # only print some training stories
     python3 train.py --check        # only read the files back and use them
+    python3 train.py --chain DIR    # only the second training, kept every 150
+                                    # steps: five checkpoints with base/
 """
 
 import argparse
@@ -719,9 +721,10 @@ def make_rows(tokenizer, stories, count, length, seed):
     return torch.tensor(rows)
 
 
-def train(w, c, rows, held_out, steps, peak, warmup, label):
+def train(w, c, rows, held_out, steps, peak, warmup, label, keep=None):
     """AdamW, the learning rate rising linearly, then falling on a cosine
-    to a tenth of its peak.  Returns the held-out loss before and after."""
+    to a tenth of its peak.  Calls keep(step) after each step, if there is
+    one.  Returns the held-out loss before and after."""
     for tensor in w.values():
         tensor.requires_grad_(True)
     # Weight decay is for matrices, not for the gains of the norms.
@@ -748,6 +751,8 @@ def train(w, c, rows, held_out, steps, peak, warmup, label):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(w.values(), 1.0)
         optimizer.step()
+        if keep:
+            keep(step + 1)
         value = loss.item()
         running = value if running is None else 0.98 * running + 0.02 * value
         if (step + 1) % 100 == 0 or step + 1 == steps:
@@ -890,6 +895,28 @@ def show(out):
           f"({100 * same / total:.1f}%)")
 
 
+def tune(folder, steps, keep=None):
+    """The second training starts from the file, that is from BF16 weights.
+    One story in four is of the first kind, lest the model forget them."""
+    weights, config, tokenizer = read_checkpoint(folder)
+    mixed = tell_many(SEED + 4, SEA, 3000) + tell_many(SEED + 5, LAND, 1000)
+    train(weights, config,
+          make_rows(tokenizer, mixed, steps * BATCH, TUNE_LENGTH, SEED + 4),
+          held_out_rows(tokenizer, SEA, TUNE_LENGTH),
+          steps, TUNE_PEAK, 20, "fine-tune",
+          keep and (lambda step: keep(step, weights, config, tokenizer)))
+    return weights, config, tokenizer
+
+
+def make_chain(base, folder, steps):
+    """Five checkpoints, from the first to the last of the second training."""
+    def keep(step, weights, config, tokenizer):
+        if step % (steps // 4) == 0:
+            write_checkpoint(folder / f"{step:04}", weights, config, tokenizer)
+    write_checkpoint(folder / "0000", *read_checkpoint(base))
+    tune(base, steps, keep)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
@@ -897,6 +924,7 @@ def main():
     parser.add_argument("--tune-steps", type=int, default=TUNE_STEPS)
     parser.add_argument("--stories", type=int, metavar="N")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--chain", type=Path, metavar="DIR")
     args = parser.parse_args()
 
     torch.set_num_threads(1)      # the same sums in the same order
@@ -907,6 +935,9 @@ def main():
         return
     if args.check:
         show(args.out)
+        return
+    if args.chain:
+        make_chain(args.out / "base", args.chain, args.tune_steps)
         return
 
     start = time.time()
@@ -928,16 +959,8 @@ def main():
           args.base_steps, BASE_PEAK, 100, "base")
     write_checkpoint(args.out / "base", weights, CONFIG, tokenizer)
 
-    # The second training starts from the file, that is from BF16 weights.
-    # One story in four is of the first kind, lest the model forget them.
-    weights, config, tokenizer = read_checkpoint(args.out / "base")
-    mixed = tell_many(SEED + 4, SEA, 3000) + tell_many(SEED + 5, LAND, 1000)
-    train(weights, config,
-          make_rows(tokenizer, mixed, args.tune_steps * BATCH, TUNE_LENGTH,
-                    SEED + 4),
-          held_out_rows(tokenizer, SEA, TUNE_LENGTH),
-          args.tune_steps, TUNE_PEAK, 20, "fine-tune")
-    write_checkpoint(args.out / "fine-tune", weights, config, tokenizer)
+    write_checkpoint(args.out / "fine-tune",
+                     *tune(args.out / "base", args.tune_steps))
 
     show(args.out)
     print(f"{time.time() - start:.0f} s in all")

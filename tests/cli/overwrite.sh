@@ -77,10 +77,10 @@ mkdir d && cp model.safetensors d/a.safetensors && cp model.safetensors d/b.safe
 expect 0 compress d --per-shard
 cp -r d-bs kept-bs
 expect 2 transcode d-bs/b.bs d-bs/a.bs -f
-said "$err" "d-bs/a.bs: the output would replace the archive itself or a file that it needs"
+said "$err" "d-bs/a.bs: the output would replace the archive itself, a file that it needs, or their parity"
 expect 2 decompress d-bs/b.bs -o d-bs/a.bs -f
 expect 2 decompress d-bs -o d-bs -f
-said "$err" "config.json: the output would replace the archive itself or a file that it needs"
+said "$err" "config.json: the output would replace the archive itself, a file that it needs, or their parity"
 expect 2 transcode d-bs d-bs -f
 mkdir links && for name in a.bs b.bs config.json bigsmall.index.json; do ln -s "../d-bs/$name" links/$name; done
 expect 2 transcode links d-bs -f

@@ -92,7 +92,7 @@ said "$out" "squashed 2 patches"
 expect 0 apply base.safetensors both.bs -o both.safetensors
 same base.safetensors both.safetensors
 expect 2 squash patch.bs back.bs -o x.bs
-said "$err" "more than one of the patches changes tensor"
+said "$err" "builds on what an earlier patch of the chain has changed"
 said "$err" "--base BASE"
 absent x.bs
 expect 2 squash patch.bs back.bs --base base.safetensors

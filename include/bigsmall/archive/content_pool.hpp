@@ -29,10 +29,11 @@ struct content_key {
     io::md5_digest md5{};
     std::uint64_t blocks = 0; ///< XXH3 of what the index says of its blocks
     std::uint64_t slices = 0; ///< of a bundle; 0: it is none
+    bool has_image = false;   ///< blocks may be differences, even where they look like others
 
     bool operator<(const content_key& other) const noexcept {
-        return std::tie(raw_bytes, block_bytes, md5, blocks, slices) <
-               std::tie(other.raw_bytes, other.block_bytes, other.md5, other.blocks, other.slices);
+        return std::tie(raw_bytes, block_bytes, md5, blocks, slices, has_image) <
+               std::tie(other.raw_bytes, other.block_bytes, other.md5, other.blocks, other.slices, other.has_image);
     }
 };
 
@@ -44,7 +45,12 @@ inline content_key key_of(const io::content_entry& content) {
         blocks.fixed(block.grouping);
         blocks.fixed(block.entropy);
     }
-    return {content.raw_bytes, content.block_bytes, content.md5, io::checksum(blocks.written()), 0};
+    return {content.raw_bytes,
+            content.block_bytes,
+            content.md5,
+            io::checksum(blocks.written()),
+            0,
+            content.image != io::no_image};
 }
 
 /// The key of a bundle, which has no receipt: with those of its slices.

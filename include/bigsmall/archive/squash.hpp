@@ -44,17 +44,22 @@ pack_result pack_archive(const std::filesystem::path& archive, const unpack_opti
 
 namespace detail {
 
-/// A patch that is one container.
+/// A patch that is one file, all of whose receipts are known.
 inline opened_archive open_patch(const std::filesystem::path& path) {
     opened_archive patch(path);
     patch.require_whole();
     if (!patch.is_patch())
         throw error(errc::invalid_argument, "this is no patch: it restores its files without a base")
             .in_file(path.string());
-    if (patch.containers().size() != 1 || !patch.containers().front().index().siblings.empty())
-        throw error(errc::invalid_argument, "without the base only patches of one container can be squashed")
+    const char* const with_base = "give what the first patch was made against: --base BASE";
+    if (patch.sharded() || !patch.containers().front().index().siblings.empty())
+        throw error(errc::invalid_argument, "without the base only patches that are one file can be squashed")
             .in_file(path.string())
-            .with_hint("give what the first patch was made against: --base BASE");
+            .with_hint(with_base);
+    if (patch.containers().front().index().receipts_lost)
+        throw error(errc::corrupt, "the receipts of its tensors, their MD5s, are damaged")
+            .in_file(path.string())
+            .with_hint(with_base);
     return patch;
 }
 
@@ -93,7 +98,7 @@ inline pack_result squash_without_base(const std::vector<std::filesystem::path>&
 
 /// Writes one patch with the effect of `patches`. Each was made against the result of the one before, the first against
 /// options.base. See pack_archive(). Without a base, blocks are copied, each checked, and nothing is decoded: that is
-/// possible where no tensor was changed by more than one of the patches.
+/// possible where no patch builds on what an earlier one has changed or added, but takes whole tensors as they are.
 /// Throws: errc::invalid_argument when it is not, naming a tensor, or when the output would replace one of the patches;
 /// errc::mismatch when they are no chain; as unpack() and pack().
 template <parallel::executor E>

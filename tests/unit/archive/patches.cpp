@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSL-1.0
 // Patches: what differs from a base comes back with it, and with nothing else.
+#include <bit>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -317,6 +318,33 @@ TEST_CASE("verifying a patch with its base, without, and with another", "[archiv
     CHECK_FALSE(found.problems[0].tensor.empty());
     CHECK_FALSE(verify_with(dir / "damaged.bs", dir / "base.safetensors").ok);
     CHECK(thrown_by([&] { apply(dir / "base.safetensors", dir / "damaged.bs", dir / "x"); }).code() == errc::corrupt);
+}
+
+TEST_CASE("the storage point codes differences more closely than the others", "[archive][patch]") {
+    const temporary_directory dir;
+    const byte_buffer before = gaussian_bf16(200'000, 1), steps = gaussian_bf16(200'000, 2);
+    byte_buffer after = before;
+    const auto number = [](const byte_buffer& words, std::size_t i) {
+        return std::bit_cast<float>(std::uint32_t{load_le<std::uint16_t>(words.data() + i)} << 16);
+    };
+    for (std::size_t i = 0; i < after.size(); i += 2) { // steps of a hundredth of the spread of the weights
+        const auto moved = std::bit_cast<std::uint32_t>(number(before, i) + 0.01f * number(steps, i));
+        store_le(after.data() + i, static_cast<std::uint16_t>(moved >> 16));
+    }
+    write_file(dir / "base.safetensors", safetensors_builder().add("w", "BF16", before).build());
+    write_file(dir / "tuned.safetensors", safetensors_builder().add("w", "BF16", after).build());
+    archive::pack_options options;
+    options.base = model(dir / "base.safetensors");
+    options.tune(archive::operating_point::storage);
+    const std::uint64_t close = pack(dir / "tuned.safetensors", dir / "close.bs", options).compressed_bytes;
+    options.delta = archive::recipe_of(archive::operating_point::balanced).delta;
+    const std::uint64_t fast = pack(dir / "tuned.safetensors", dir / "fast.bs", options).compressed_bytes;
+    CHECK(close < fast);
+    for (const char* patch : {"close.bs", "fast.bs"}) {
+        apply(dir / "base.safetensors", dir / patch, dir / "back");
+        CHECK(read_file(dir / "back") == read_file(dir / "tuned.safetensors"));
+        fs::remove(dir / "back");
+    }
 }
 
 TEST_CASE("a patch does not depend on the number of threads", "[archive][patch]") {

@@ -303,6 +303,9 @@ TEST_CASE("as many rests are stored as there are escapes", "[delta]") {
 TEST_CASE("damaged differences give an answer", "[delta]") {
     std::vector<pair_of_blocks> cases{updated(3000, 1e-2f, update::additive), updated(2000, 0.3f, update::relative, 4),
                                       sparse(6000, 20), updated(700, 1e-3f, update::additive)};
+    cases.push_back({type_named("I8"), noise(3000, 2), noise(3000, 2)});
+    for (std::size_t i = 0; i < 3000; ++i)
+        cases.back().raw[i] = static_cast<std::uint8_t>(cases.back().raw[i] + i % 7 * (i % 3));
     cases.push_back({type_named("I64"), noise(4003, 1), noise(4003, 1)});
     for (std::size_t i = 0; i < 4003; i += 8)
         cases.back().raw[i] ^= 0x55;

@@ -17,7 +17,7 @@ namespace bigsmall::delta {
 /// What a symbol of 255 stands for: the zigzag difference may be larger. Words of one byte have no more to say.
 inline constexpr std::uint8_t escape_symbol = 255;
 
-/// How many of any number of symbols are escapes.
+/// Counts the escapes; the symbols may be more than those of a stretch.
 inline std::size_t count_escapes(bytes_view symbols, const kernel::table& kernels) noexcept {
     std::array<std::uint8_t, bitmap_bytes(stretch::most_words)> bits;
     std::size_t escapes = 0;

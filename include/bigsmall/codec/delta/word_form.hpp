@@ -44,16 +44,6 @@ inline std::uint64_t load_word(const std::uint8_t* words, std::size_t i, const w
     }
 }
 
-/// The low bits of `word` as word i.
-inline void keep_word(std::uint64_t word, std::uint8_t* words, std::size_t i, const word_form& form) noexcept {
-    switch (form.width_log2) {
-    case 0: words[i] = static_cast<std::uint8_t>(word); return;
-    case 1: store_le<std::uint16_t>(words + 2 * i, static_cast<std::uint16_t>(word)); return;
-    case 2: store_le<std::uint32_t>(words + 4 * i, static_cast<std::uint32_t>(word)); return;
-    default: store_le<std::uint64_t>(words + 8 * i, word);
-    }
-}
-
 /// The stored form of a kernel::context_rule: the low `bits` of a word, shifted, less the offset.
 struct rule_form {
     unsigned bits = 0; ///< 0: all contexts are 0

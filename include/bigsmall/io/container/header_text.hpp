@@ -22,20 +22,28 @@
 
 namespace bigsmall::io::detail {
 
-/// The text of "begin,end" of one tensor of a member after another, as its header has it. For extents of contents that
-/// exist.
+/// Where a tensor lies, counted from the end of the header.
+struct tensor_place {
+    std::uint64_t begin = 0, end = 0;
+
+    /// As a header has it.
+    std::string text() const { return std::to_string(begin) + ',' + std::to_string(end); }
+    bool operator==(const tensor_place&) const = default;
+};
+
+/// The place of one tensor of a member after another. For extents of contents that exist.
 class tensor_places {
 public:
     tensor_places(const container_index& index, const member_entry& member) : index_(index), member_(member) {}
 
     /// The next place, or nothing behind the last tensor, or when sizes add up to more than 2^64.
-    std::optional<std::string> next() {
+    std::optional<tensor_place> next() {
         while (at_ < member_.extents.size()) {
             const extent_entry& extent = member_.extents[at_++];
             const std::uint64_t begin = position_;
             position_ += index_.contents[extent.content].raw_bytes;
             if (position_ < begin) return std::nullopt;
-            if (extent.kind == extent_kind::tensor) return std::to_string(begin) + ',' + std::to_string(position_);
+            if (extent.kind == extent_kind::tensor) return tensor_place{begin, position_};
         }
         return std::nullopt;
     }
@@ -44,8 +52,24 @@ private:
     const container_index& index_;
     const member_entry& member_;
     std::size_t at_ = 0;
-    std::uint64_t position_ = 0; // from the end of the header
+    std::uint64_t position_ = 0;
 };
+
+inline std::size_t count_tensors(const member_entry& member) {
+    return static_cast<std::size_t>(
+        std::count_if(member.extents.begin(), member.extents.end(),
+                      [](const extent_entry& extent) { return extent.kind == extent_kind::tensor; }));
+}
+
+/// The places of all of them, first to last. Nothing when sizes add up to more than 2^64.
+inline std::optional<std::vector<tensor_place>> all_places(const container_index& index, const member_entry& member) {
+    std::vector<tensor_place> all;
+    tensor_places places(index, member);
+    while (const auto place = places.next())
+        all.push_back(*place);
+    if (all.size() != count_tensors(member)) return std::nullopt;
+    return all;
+}
 
 inline constexpr std::string_view places_begin = "\"data_offsets\":[";
 
@@ -56,26 +80,6 @@ inline void append(byte_buffer& to, std::string_view text) {
 
 /// A byte that no header has behind its first eight: the order of the tensors follows.
 inline constexpr char order_begin = '\0';
-
-struct tensor_place {
-    std::uint64_t begin = 0, end = 0;
-
-    std::string text() const { return std::to_string(begin) + ',' + std::to_string(end); }
-    bool operator==(const tensor_place&) const = default;
-};
-
-/// The places of a member's tensors, first to last. Nothing when sizes add up to more than 2^64.
-inline std::optional<std::vector<tensor_place>> all_places(const container_index& index, const member_entry& member) {
-    std::vector<tensor_place> places;
-    std::uint64_t position = 0;
-    for (const extent_entry& extent : member.extents) {
-        const std::uint64_t begin = position;
-        position += index.contents[extent.content].raw_bytes;
-        if (position < begin) return std::nullopt;
-        if (extent.kind == extent_kind::tensor) places.push_back({begin, position});
-    }
-    return places;
-}
 
 /// Calls visit(the text up to and including the begin of a list of offsets, the text behind it) for each list, which
 /// returns how much of the latter it has used; and returns what is left at last.
@@ -102,9 +106,7 @@ inline std::size_t count_lists(std::string_view text) {
 /// that of the one before and one, its sign folded. Memory: each list, which is there, makes 16 bytes.
 inline std::optional<byte_buffer> full_header_in_order(std::string_view text, bytes_view order,
                                                        const container_index& index, const member_entry& member) {
-    const auto tensors = static_cast<std::size_t>(
-        std::count_if(member.extents.begin(), member.extents.end(),
-                      [](const extent_entry& extent) { return extent.kind == extent_kind::tensor; }));
+    const std::size_t tensors = count_tensors(member);
     if (count_lists(text) != tensors) return std::nullopt;
     const auto places = all_places(index, member);
     if (!places) return std::nullopt;
@@ -150,18 +152,28 @@ inline std::optional<byte_buffer> full_header(bytes_view brief, const container_
         const auto place = places.next();
         if (!rest.starts_with(']')) continue; // it is there
         if (!place) return std::nullopt;
-        append(full, *place);
+        append(full, place->text());
     }
 }
 
+/// A header without places.
+struct brief_text {
+    byte_buffer bytes;
+    bool complete = true; ///< no list of offsets is left in it
+};
+
 /// The header without the places of tensors that it names in the order in which they lie.
-inline byte_buffer brief_in_place(const container_index& index, const member_entry& member) {
-    byte_buffer brief;
+inline brief_text brief_in_place(const container_index& index, const member_entry& member) {
+    brief_text brief;
     tensor_places places(index, member);
-    append(brief, for_each_list(as_string_view(member.header), [&](std::string_view before, std::string_view behind) {
-               append(brief, before);
+    append(brief.bytes,
+           for_each_list(as_string_view(member.header), [&](std::string_view before, std::string_view behind) {
+               append(brief.bytes, before);
                const auto place = places.next();
-               return place && behind.starts_with(*place + ']') ? place->size() : std::size_t{0};
+               const std::string text = place ? place->text() : std::string();
+               const bool known = place && behind.starts_with(text + ']');
+               brief.complete = brief.complete && known;
+               return known ? text.size() : std::size_t{0};
            }));
     return brief;
 }
@@ -222,9 +234,10 @@ inline std::optional<byte_buffer> brief_in_order(const container_index& index, c
 
 /// The header of a member without places; nothing when full_header() could not put them back.
 inline std::optional<byte_buffer> brief_header(const container_index& index, const member_entry& member) {
-    byte_buffer brief = brief_in_place(index, member);
-    if (auto ordered = brief_in_order(index, member); ordered && ordered->size() < brief.size())
-        brief = std::move(*ordered);
+    auto [brief, complete] = brief_in_place(index, member);
+    if (!complete)
+        if (auto ordered = brief_in_order(index, member); ordered && ordered->size() < brief.size())
+            brief = std::move(*ordered);
     // Headers may be written in other ways, and names may look like places.
     if (brief.size() >= member.header.size() || full_header(brief, index, member) != member.header) return std::nullopt;
     return brief;
