@@ -56,7 +56,7 @@ complete -c bigsmall -n '__fish_seen_subcommand_from apply' -l json -d 'Print on
 complete -c bigsmall -n '__fish_seen_subcommand_from apply' -s q -l quiet -d 'Print errors and warnings only: no progress and no summary.'
 complete -c bigsmall -n '__fish_seen_subcommand_from apply' -l no-progress -d 'Do not show progress on standard error.'
 complete -c bigsmall -n '__fish_seen_subcommand_from apply' -s h -l help -d 'Print this help and exit.'
-complete -c bigsmall -n '__fish_seen_subcommand_from squash' -l base -r -F -d 'What the first patch was made against. Needed where several patches change one tensor.'
+complete -c bigsmall -n '__fish_seen_subcommand_from squash' -l base -r -F -d 'What the first patch was made against. Needed where a patch builds on what an earlier one has changed.'
 complete -c bigsmall -n '__fish_seen_subcommand_from squash' -s o -l output -r -F -d 'The patch to write. Needed.'
 complete -c bigsmall -n '__fish_seen_subcommand_from squash' -s f -l force -d 'Overwrite the output when it exists already.'
 complete -c bigsmall -n '__fish_seen_subcommand_from squash' -l threads -x -d 'Number of threads, 1 to 1024. The output bytes do not depend on it.'
