@@ -74,6 +74,7 @@ TEST_CASE("places that follow from sizes are left out of headers, others are kep
     // Other spelling, names that look like places: as they are, or in part.
     CHECK(digits_gone("{" + b + "," + a + "," + tensor("c", 3, "8, 11") + "}") == 0);
     CHECK(digits_gone("{" + b + "," + a + "," + tensor("c", 3, "8,11 ") + "}") == 0);
+    CHECK(digits_gone("{" + a + "," + c + "," + tensor("b", 2, "6,8 ") + "}") == 3);
     CHECK(digits_gone("{" + a + "," + b + "," + tensor("c", 3, "8,11 ") + "}") == 6);
     CHECK(digits_gone("{" + a + "," + b + "," + tensor("c", 3, "8, 11") + "}") == 6);
     CHECK(digits_gone("{" + a + "," + b + "," + tensor("c", 3, " 8,11") + "}") == 6);
