@@ -130,6 +130,12 @@ expect 0 info chain/third.bs --json
 cp alone.bs chain
 expect 0 info chain/third.bs
 said "$out" "alone.bs -> third.bs"
+# A patch that takes another one back leads to where that led.
+mkdir undo
+cp patch.bs third.bs undo
+expect 0 compress tuned.safetensors --delta-from third.safetensors -o undo/undo.bs
+expect 0 info undo/undo.bs
+said "$out" "base.safetensors -> patch.bs -> third.bs -> undo.bs"
 # A file that is the same in all versions does not make a circle.
 cp base.safetensors vae.safetensors
 printf 'other' | dd of=vae.safetensors bs=1 seek=$(($(stat -c %s vae.safetensors) - 5)) conv=notrunc status=none

@@ -54,8 +54,10 @@ public:
     }
 
     /// `index`: of the patch itself.
-    std::vector<patch_link> run(const std::filesystem::path& patch, const io::container_index& index) {
-        std::vector<patch_link> chain{{patch, bases_of(index)}};
+    std::vector<patch_link> run(const std::filesystem::path& patch, const io::container_index& index) const {
+        std::vector<patch_link> chain = way_to_an_end({patch, bases_of(index)});
+        if (!chain.empty()) return chain;
+        chain = {{patch, bases_of(index)}};
         std::set<std::string> restored = restored_by(index);
         while (!chain.back().base.empty()) {
             const candidate* next = find(chain.back().base, restored);
@@ -83,10 +85,43 @@ private:
         return files;
     }
 
+    /// The shortest way to a container that is no patch or whose base nobody restores, if there is one: out of the
+    /// circles that patches make which take others back.
+    std::vector<patch_link> way_to_an_end(patch_link patch) const {
+        struct step {
+            patch_link link;
+            std::size_t from; // a step in front of it; of the first one, itself
+        };
+        std::vector<step> steps{{std::move(patch), 0}};
+        std::vector<bool> used(candidates_.size());
+        for (std::size_t s = 0; s < steps.size(); ++s) {
+            const std::vector<base_file_summary> base = steps[s].link.base;
+            bool is_restored = false;
+            for (std::size_t c = 0; c < candidates_.size() && !base.empty(); ++c) {
+                if (!candidates_[c].restores(base)) continue;
+                is_restored = true;
+                if (!used[c]) steps.push_back({candidates_[c].link, s});
+                used[c] = true;
+            }
+            if (is_restored) continue;
+            std::vector<patch_link> way{steps[s].link};
+            for (; s != 0; way.push_back(steps[s].link))
+                s = steps[s].from;
+            std::reverse(way.begin(), way.end());
+            return way;
+        }
+        return {};
+    }
+
     /// What is asked of every container, read once.
     struct candidate {
         patch_link link;
         std::set<std::string> restored; ///< SHA-256 of the files
+
+        bool restores(const std::vector<base_file_summary>& base) const {
+            return std::all_of(base.begin(), base.end(),
+                               [&](const base_file_summary& file) { return restored.contains(file.sha256); });
+        }
     };
 
     void learn(std::filesystem::path path) {
@@ -103,9 +138,8 @@ private:
     const candidate* find(const std::vector<base_file_summary>& base, const std::set<std::string>& later) const {
         const candidate* found = nullptr;
         for (const candidate& one : candidates_) {
-            const auto restores = [&](const base_file_summary& file) { return one.restored.contains(file.sha256); };
             const auto is_later = [&](const base_file_summary& file) { return later.contains(file.sha256); };
-            if (!std::all_of(base.begin(), base.end(), restores)) continue;
+            if (!one.restores(base)) continue;
             if (one.link.base.empty()) return &one;
             const bool circle = std::all_of(one.link.base.begin(), one.link.base.end(), is_later);
             if (found == nullptr && !circle) found = &one;
