@@ -67,6 +67,10 @@ public:
         : patches_(patches), pool_(patches), whole_(pool_.index()) {
         for (const io::base_image& image : whole_.images)
             parts_left_ += parts_for_each * image.parts.size();
+        const std::size_t first_files = patches_.front()->index().base_files.size();
+        for (std::uint32_t t = 0; t < whole_.base_tensors.size(); ++t)
+            if (whole_.base_tensors[t].file < first_files && whole_.base_tensors[t].md5 != io::md5_digest{})
+                first_base_.emplace(whole_.base_tensors[t].md5, t);
         for (std::size_t p = 0; p < patches_.size(); ++p)
             trace(p);
     }
@@ -134,9 +138,20 @@ private:
         if (content.is_unchanged())
             if (const auto whole = whole_tensor(p, content, image)) return *whole;
         std::optional<io::base_image> of_first = in_first_base(p, image, io::most_image_parts(content.raw_bytes));
-        if (!of_first) return {number, false};
+        if (!of_first) return {number, is_base_tensor(number)};
         whole_.images[whole_.contents[number].image] = std::move(*of_first);
         return {number};
+    }
+
+    /// Whether a content equals a tensor of the first base again, which it then becomes.
+    bool is_base_tensor(std::uint32_t number) {
+        io::content_entry& content = whole_.contents[number];
+        const auto tensor = first_base_.find(content.md5);
+        if (tensor == first_base_.end() || whole_.base_tensors[tensor->second].bytes != content.raw_bytes) return false;
+        content.block_bytes = content.offset = 0;
+        content.blocks.clear();
+        whole_.images[content.image] = {io::base_conversion::none, {{tensor->second, 0, content.raw_bytes}}};
+        return true;
     }
 
     /// When an unchanged content is a whole tensor: what that is.
@@ -234,7 +249,8 @@ private:
     std::vector<const opened_container*> patches_;
     content_pool pool_;
     io::container_index whole_; // contents of all patches; images are made those of the first base as they are traced
-    std::vector<std::vector<traced_content>> traced_; // of each patch, its contents that are no bundles
+    std::map<io::md5_digest, std::uint32_t> first_base_; // tensors of the first base, as far as a patch uses them
+    std::vector<std::vector<traced_content>> traced_;    // of each patch, its contents that are no bundles
     // Of what the patch restores that was traced last: its tensors, and its images as they have been used.
     std::multimap<std::string, restored_tensor> tensors_;
     std::unordered_map<std::uint32_t, io::image_layout> layouts_;
