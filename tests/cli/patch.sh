@@ -91,13 +91,12 @@ said "$out" "squashed 2 patches"
 (($(stat -c %s both.bs) < $(stat -c %s patch.bs) / 10)) || fail "a patch of nothing has $(stat -c %s both.bs) bytes"
 expect 0 apply base.safetensors both.bs -o both.safetensors
 same base.safetensors both.safetensors
-expect 2 squash patch.bs back.bs -o x.bs
-said "$err" "builds on what an earlier patch of the chain has changed"
-said "$err" "--base BASE"
-absent x.bs
 expect 2 squash patch.bs back.bs --base base.safetensors
 expect 2 squash patch.bs back.bs --base base.safetensors -o patch.bs -f
-# Without a base: what only one patch changes. Parity of what is replaced goes with it.
+# Without a base: what only one patch changes, or one takes back. Parity of what is replaced goes with it.
+expect 0 squash patch.bs back.bs -o both.bs -f
+expect 0 apply base.safetensors both.bs -o both.safetensors -f
+same base.safetensors both.safetensors
 expect 0 squash patch.bs -o one.bs --json
 said "$out" '"base": null'
 expect 0 apply base.safetensors one.bs -o one.safetensors
@@ -118,6 +117,10 @@ same tuned.safetensors one.safetensors
 cp tuned.safetensors third.safetensors
 printf 'third' | dd of=third.safetensors bs=1 seek=$(($(stat -c %s third.safetensors) - 5)) conv=notrunc status=none
 expect 0 compress third.safetensors --delta-from tuned.safetensors -o third.bs
+expect 2 squash patch.bs third.bs -o x.bs
+said "$err" "builds on what an earlier patch of the chain has changed"
+said "$err" "--base BASE"
+absent x.bs
 mkdir chain
 cp patch.bs third.bs back.bs chain
 expect 0 info chain/third.bs
