@@ -24,6 +24,9 @@
 
 namespace bigsmall::archive::detail {
 
+/// To whoever squashes what cannot be squashed without the base.
+inline constexpr const char squash_hint[] = "give what the first patch was made against: --base BASE";
+
 /// An image in pieces, put together one after another.
 class image_builder {
 public:
@@ -79,7 +82,7 @@ public:
     /// where a patch builds on what an earlier one has changed: that can only be read with the base.
     index_part compose() const {
         const io::container_index& last = patches_.back()->index();
-        require_told(last);
+        require_traced(last);
         std::vector<io::member_entry> members = last.members;
         for (io::member_entry& member : members)
             for (io::extent_entry& extent : member.extents)
@@ -226,24 +229,24 @@ private:
         return true;
     }
 
-    void require_told(const io::container_index& last) const {
-        std::size_t untold = 0;
+    void require_traced(const io::container_index& last) const {
+        std::size_t untraced = 0;
         std::string first;
         for (const io::member_entry& member : last.members) {
             const std::vector<std::string> names = extent_names(member);
             for (std::size_t x = 0; x < names.size(); ++x) {
-                if (traced_.back()[member.extents[x].content].of_first_base || untold++ != 0) continue;
+                if (traced_.back()[member.extents[x].content].of_first_base || untraced++ != 0) continue;
                 first = names[x].empty() ? io::in_quotes(member.path) : "tensor " + io::in_quotes(names[x]);
             }
         }
-        if (untold == 0) return;
-        const std::string others = untold == 1 ? "" : " (and " + std::to_string(untold - 1) + " more)";
+        if (untraced == 0) return;
+        const std::string others = untraced == 1 ? "" : " (and " + std::to_string(untraced - 1) + " more)";
         throw error(errc::invalid_argument,
                     first + others +
                         " builds on what an earlier patch of the chain has changed: that can only be "
                         "read with the base")
             .in_file(patches_.back()->path.string())
-            .with_hint("give what the first patch was made against: --base BASE");
+            .with_hint(squash_hint);
     }
 
     std::vector<const opened_container*> patches_;

@@ -2,9 +2,7 @@
 // Packing what an archive restores; squashing, by which a chain of patches becomes one.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -18,6 +16,7 @@
 #include <bigsmall/archive/pack.hpp>
 #include <bigsmall/archive/unpack.hpp>
 #include <bigsmall/io/atomic_file.hpp>
+#include <bigsmall/io/container/header_text.hpp>
 #include <bigsmall/io/container/index_rules.hpp>
 #include <bigsmall/io/container/writer.hpp>
 #include <bigsmall/parallel/executor.hpp>
@@ -51,15 +50,14 @@ inline opened_archive open_patch(const std::filesystem::path& path) {
     if (!patch.is_patch())
         throw error(errc::invalid_argument, "this is no patch: it restores its files without a base")
             .in_file(path.string());
-    const char* const with_base = "give what the first patch was made against: --base BASE";
     if (patch.sharded() || !patch.containers().front().index().siblings.empty())
         throw error(errc::invalid_argument, "without the base only patches that are one file can be squashed")
             .in_file(path.string())
-            .with_hint(with_base);
+            .with_hint(squash_hint);
     if (patch.containers().front().index().receipts_lost)
         throw error(errc::corrupt, "the receipts of its tensors, their MD5s, are damaged")
             .in_file(path.string())
-            .with_hint(with_base);
+            .with_hint(squash_hint);
     return patch;
 }
 
@@ -86,9 +84,7 @@ inline pack_result squash_without_base(const std::vector<std::filesystem::path>&
     file.commit();
     for (const io::member_entry& member : part.index.members) {
         result.source_bytes += member.raw_bytes;
-        result.tensors += static_cast<std::uint64_t>(
-            std::count_if(member.extents.begin(), member.extents.end(),
-                          [](const io::extent_entry& extent) { return extent.kind == io::extent_kind::tensor; }));
+        result.tensors += io::detail::count_tensors(member);
     }
     result.files.push_back({output, result.source_bytes, result.compressed_bytes});
     return result;

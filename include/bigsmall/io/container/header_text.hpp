@@ -142,18 +142,20 @@ inline std::optional<byte_buffer> full_header(bytes_view brief, const container_
         return full_header_in_order(rest.substr(0, order), brief.subspan(order + 1), index, member);
     byte_buffer full;
     tensor_places places(index, member);
-    for (;;) {
-        const std::size_t found = rest.find(places_begin);
-        const std::size_t taken = found == std::string_view::npos ? rest.size() : found + places_begin.size();
-        append(full, rest.substr(0, taken));
-        rest.remove_prefix(taken);
-        if (full.size() > max_safetensors_json_bytes + 8) return std::nullopt;
-        if (found == std::string_view::npos) return full;
+    bool sound = true;
+    rest = for_each_list(rest, [&](std::string_view before, std::string_view behind) {
+        sound = sound && full.size() <= max_safetensors_json_bytes + 8;
+        if (!sound) return std::size_t{0};
+        append(full, before);
         const auto place = places.next();
-        if (!rest.starts_with(']')) continue; // it is there
-        if (!place) return std::nullopt;
-        append(full, place->text());
-    }
+        if (!behind.starts_with(']')) return std::size_t{0}; // it is there
+        sound = place.has_value();
+        if (place) append(full, place->text());
+        return std::size_t{0};
+    });
+    append(full, rest);
+    if (!sound || full.size() > max_safetensors_json_bytes + 8) return std::nullopt;
+    return full;
 }
 
 /// A header without places.
